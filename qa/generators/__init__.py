@@ -1,0 +1,1 @@
+"""Models that write: one small protocol, several engines. Knows nothing of articles or the index."""
