@@ -93,14 +93,16 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A passage with what each search says of it, before fusion.
+    """A passage found by either search, with what both say of it, before fusion.
 
-    ``bm25`` >= 0, higher is better, 0 when no word matches; ``cosine`` in [-1, 1], higher is better.
+    ``bm25`` >= 0, higher is better, 0 when no word matches; ``cosine`` in [-1, 1], higher is better;
+    ``day`` is the proleptic ordinal of the publication date, 0 when unknown.
     """
 
-    passage: Passage
+    passage_id: int
     bm25: float
     cosine: float
+    day: int
 
 
 @dataclass(frozen=True, slots=True)

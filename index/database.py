@@ -1,0 +1,120 @@
+"""Opens the library's SQLite file with the settings its durability rests on; knows nothing of articles.
+
+The rollback journal is used, not WAL: SQLite before 3.51.3 has a rare WAL corruption race, and the system's may be
+older. ``synchronous=EXTRA`` also syncs the folder when the journal is unlinked, so a commit that returned is on disk.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from index.errors import StorageError
+
+_BUSY_TIMEOUT_SECONDS = 30.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS articles (
+    article_id       TEXT PRIMARY KEY,
+    url              TEXT,
+    status           TEXT NOT NULL CHECK (status IN ('live', 'removed')),
+    current_revision INTEGER,
+    changed_at       TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS articles_url ON articles (url) WHERE url IS NOT NULL;
+CREATE TABLE IF NOT EXISTS revisions (
+    revision_id  INTEGER PRIMARY KEY AUTOINCREMENT,
+    article_id   TEXT NOT NULL REFERENCES articles (article_id),
+    content_hash TEXT NOT NULL,
+    text_hash    TEXT NOT NULL,
+    title        TEXT NOT NULL,
+    text         TEXT NOT NULL,
+    url          TEXT,
+    source       TEXT,
+    published_at TEXT,
+    metadata     TEXT NOT NULL,
+    accepted_at  TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS revisions_article ON revisions (article_id);
+CREATE INDEX IF NOT EXISTS revisions_text ON revisions (text_hash);
+CREATE TABLE IF NOT EXISTS embeddings (
+    input_hash BLOB NOT NULL,
+    model_id   TEXT NOT NULL,
+    article_id TEXT NOT NULL,
+    vector     BLOB NOT NULL,
+    PRIMARY KEY (input_hash, model_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS embeddings_article ON embeddings (article_id);
+"""
+_SCHEMA_VERSION = 1
+
+
+class Database:
+    """One SQLite file. Every use opens its own connection, so it may be shared between threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        """:raises StorageError: If the file cannot be created, is no database, or comes from a newer version."""
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"the data folder {path.parent} cannot be created: {error.strerror}") from error
+        with self.read() as connection:
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version > _SCHEMA_VERSION:
+            raise StorageError(f"{path} was written by a newer version of Article QA; upgrade to open it")
+        if version == 0:
+            with self.write() as connection:
+                for statement in _SCHEMA.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reading; sees only what was committed."""
+        connection = self._connect()
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise self._storage_error(error) from error
+        finally:
+            connection.close()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside one immediate transaction: committed when the block ends, undone when it raises."""
+        connection = self._connect()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._storage_error(error) from error
+        finally:
+            # Closing undoes a transaction that is still open.
+            connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA synchronous = EXTRA")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")
+        except sqlite3.Error as error:
+            raise self._storage_error(error) from error
+        return connection
+
+    def _storage_error(self, error: sqlite3.Error) -> StorageError:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            return StorageError(f"the data folder {self.path.parent} is not writable ({error}); choose another --data-dir")
+        if name.startswith("SQLITE_FULL"):
+            return StorageError(f"the disk of {self.path.parent} is full; free some space and try again, nothing was lost")
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            return StorageError(f"{self.path} is damaged ({error}); restore it from a backup")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return StorageError(f"{self.path} is in use by another program; try again in a moment")
+        return StorageError(f"{self.path}: {error}")

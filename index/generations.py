@@ -1,0 +1,170 @@
+"""Keeps the generations of an index on disk and says which is live; knows nothing of what they hold.
+
+CURRENT names the live generation and is replaced atomically. Readers open a generation and keep it; a builder makes
+the next one in a hidden folder and publishes it by a rename.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from index.atomic import fsync_folder, write_atomically
+from index.errors import BadInputError, BuilderBusyError, DamagedIndexError, NoGenerationError, StorageError
+from index.manifest import read_manifest, verify_files
+
+_NAME = re.compile(r"gen-(\d{6,})")
+_CURRENT = "CURRENT"
+_BUILDING = ".building-"
+
+
+class Generations:
+    """The folder ``var/index``.
+
+    :param keep: How many generations stay after a new one is published, the live one included.
+    """
+
+    def __init__(self, folder: Path, *, keep: int = 3) -> None:
+        self.folder = folder
+        self._keep = keep
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"the index folder {folder} cannot be created: {error.strerror}") from error
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def names(self) -> list[str]:
+        """Published generations, oldest first."""
+        found = [p.name for p in self.folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()]
+        return sorted(found, key=_number)
+
+    def current(self) -> str | None:
+        """What CURRENT names, or None when nothing was ever published.
+
+        :raises DamagedIndexError: If CURRENT names no generation there is.
+        """
+        try:
+            name = (self.folder / _CURRENT).read_text(encoding="utf-8", errors="replace").strip()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"{self.folder / _CURRENT} cannot be read: {error.strerror}") from error
+        if not _NAME.fullmatch(name) or not self.path(name).is_dir():
+            raise DamagedIndexError(f"{_CURRENT} names {name[:40]!r}, which is no generation in {self.folder}")
+        return name
+
+    def candidates(self) -> list[str]:
+        """Generations to open, best first: the live one, the older ones, then those newer than the live one, which an
+        operator rolled back from. Damage is not looked for."""
+        newest_first = self.names()[::-1]
+        try:
+            live = self.current()
+        except DamagedIndexError:
+            live = None
+        if live is None:
+            return newest_first
+        position = newest_first.index(live)
+        return newest_first[position:] + newest_first[:position]
+
+    @contextmanager
+    def building(self, timeout_seconds: float) -> Iterator[None]:
+        """Hold the builder's lock; it goes with the process, so a killed builder leaves none behind.
+
+        :raises BuilderBusyError: If another process holds it for longer than the time-out.
+        """
+        lock = FileLock(self.folder / ".builder.lock", timeout=timeout_seconds)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise BuilderBusyError(
+                "another program is rebuilding this index; articles already accepted are safe and will be indexed by "
+                "the next rebuild"
+            ) from error
+        except OSError as error:
+            raise StorageError(f"the data folder {self.folder} is not writable: {error.strerror}") from error
+        try:
+            self._remove_leftovers()
+            yield
+        finally:
+            lock.release()
+
+    def next_name(self) -> str:
+        names = self.names()
+        return f"gen-{(_number(names[-1]) if names else 0) + 1:06d}"
+
+    def new_folder(self, name: str) -> Path:
+        """An empty hidden folder to build in; call only under :meth:`building`."""
+        folder = self.folder / f"{_BUILDING}{name}-{os.getpid()}"
+        folder.mkdir()
+        return folder
+
+    def publish(self, folder: Path, name: str) -> None:
+        """Give a finished folder its name, make it live, and let the oldest go.
+
+        :raises StorageError: If the disk refuses; the old generation then stays live.
+        """
+        try:
+            fsync_folder(folder)
+            folder.rename(self.path(name))
+            fsync_folder(self.folder)
+        except OSError as error:
+            raise StorageError(f"cannot publish {name}: {error.strerror}") from error
+        self.make_current(name)
+        self._prune()
+
+    def make_current(self, name: str) -> None:
+        write_atomically(self.folder / _CURRENT, f"{name}\n".encode("ascii"))
+
+    def rollback(self, name: str | None = None) -> str:
+        """Make ``name``, or the newest whole generation older than the live one, live.
+
+        :raises BadInputError: If there is no such generation.
+        :raises DamagedIndexError: If the named one is damaged.
+        """
+        live = self.current()
+        if live is None:
+            raise NoGenerationError("there is no index yet: add an article first")
+        if name is not None:
+            if name not in self.names():
+                raise BadInputError(f"there is no generation {name!r}; there are {', '.join(self.names())}")
+            verify_files(self.path(name), read_manifest(self.path(name)))
+            self.make_current(name)
+            return name
+        for older in reversed([n for n in self.names() if _number(n) < _number(live)]):
+            try:
+                verify_files(self.path(older), read_manifest(self.path(older)))
+            except DamagedIndexError:
+                continue
+            self.make_current(older)
+            return older
+        raise BadInputError(f"there is no whole generation older than {live} to go back to")
+
+    def _remove_leftovers(self) -> None:
+        for path in self.folder.glob(f"{_BUILDING}*"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in self.folder.glob(f".{_CURRENT}.*.tmp"):
+            path.unlink(missing_ok=True)
+
+    def _prune(self) -> None:
+        live = self.current()
+        for name in self.names()[: -self._keep]:
+            if name != live:
+                # Renamed first: a crash half way must not leave a generation with files missing.
+                doomed = self.folder / f"{_BUILDING}{name}-pruned"
+                self.path(name).rename(doomed)
+                shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _number(name: str) -> int:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is no generation name")
+    return int(match.group(1))

