@@ -11,30 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import tantivy
-from tantivy import Filter, Occur, Query, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
+from tantivy import Occur, Query
 
 from index.types import PASSAGES_PER_REVISION, Filters, Passage
+from index.words import content_stems, make_analyzer, stems
 
 _ANALYZER = "news"
 _WRITER_HEAP_BYTES = 64 * 1024 * 1024
 _MAX_QUERY_TERMS = 64
 _UNKNOWN_DAY = 0
 _LAST_DAY = date.max.toordinal()
-
-# Left out of questions only: they match nearly every passage, cost most of the time and decide nothing.
-_STOP_WORDS = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have how if in into is it its of on or "
-    "s so than that the their there these they this to was were what when where which who whom whose why will with "
-    "would you your".split()
-)
-
-
-def _make_analyzer() -> TextAnalyzer:
-    builder = TextAnalyzerBuilder(Tokenizer.simple())
-    for step in (Filter.remove_long(60), Filter.lowercase(), Filter.ascii_fold(), Filter.stemmer("english")):
-        builder = builder.filter(step)
-    return builder.build()
-
 
 def _make_schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
@@ -64,7 +50,7 @@ class LexicalWriter:
             self._index = tantivy.Index.open(str(folder))
         else:
             self._index = tantivy.Index(_make_schema(), path=str(folder))
-        self._index.register_tokenizer(_ANALYZER, _make_analyzer())
+        self._index.register_tokenizer(_ANALYZER, make_analyzer())
         # One thread writes one segment: the same articles give the same index.
         self._writer = self._index.writer(heap_size=_WRITER_HEAP_BYTES, num_threads=1)
 
@@ -94,8 +80,7 @@ class LexicalIndex:
 
     def __init__(self, folder: Path, *, title_weight: float) -> None:
         self._index = tantivy.Index.open(str(folder))
-        self._analyzer = _make_analyzer()
-        self._index.register_tokenizer(_ANALYZER, self._analyzer)
+        self._index.register_tokenizer(_ANALYZER, make_analyzer())
         # A generation never changes: nothing to watch for, so no thread that polls meta.json.
         self._index.config_reader("Manual", 1)
         self._index.reload()
@@ -162,10 +147,7 @@ class LexicalIndex:
 
     def question_terms(self, text: str) -> list[str]:
         """Distinct stems of a question, without stop words (unless nothing else is left), at most 64."""
-        raw = [token for token in self._analyzer.analyze(text)]
-        terms = list(dict.fromkeys(raw))
-        content = [term for term in terms if term not in _STOP_WORDS]
-        return (content or terms)[:_MAX_QUERY_TERMS]
+        return (content_stems(text) or list(dict.fromkeys(stems(text))))[:_MAX_QUERY_TERMS]
 
     def _filter_queries(self, filters: Filters) -> Iterable[Query]:
         if filters.source is not None:

@@ -1,0 +1,68 @@
+"""Article QA's entry point: puts the configured parts behind the web page, the API and the command line. Wiring only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qa.cli import articles, questions
+from qa.cli.console import DataDir, configured, one_line_errors, quiet_libraries
+from qa.composition import build_parts
+from qa.service import Service
+
+cli = typer.Typer(
+    name="article-qa",
+    help="Ask your news articles: quoted evidence, cited answers, all on this computer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    articles.add,
+    articles.remove,
+    articles.rebuild,
+    articles.watch,
+    questions.ask,
+    questions.search,
+    articles.status,
+    articles.check,
+    articles.rollback,
+    questions.doctor,
+):
+    cli.command()(command)
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; others than loopback need a password.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="7860")] = None,
+    add: Annotated[
+        list[Path] | None, typer.Option("--add", help="Articles to add first if the library is empty.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Serve the web page, the API and read-only tools over MCP."""
+    with one_line_errors():
+        config = configured(data_dir)
+        # Imported here: Gradio takes seconds, which no other command should pay.
+        from qa.ui.server import serve as serve_page
+
+        service = Service(lambda progress: build_parts(config, progress=progress))
+        serve_page(
+            service,
+            host=host or config.serve.host,
+            port=config.serve.port if port is None else port,
+            password=config.serve.password,
+        )
+
+
+def main() -> None:
+    """Run the command line."""
+    quiet_libraries()
+    cli()
+
+
+if __name__ == "__main__":
+    main()

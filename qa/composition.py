@@ -1,0 +1,175 @@
+"""The composition root: turns configuration into the objects that do the work; the only place that reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.builder import Builder
+from index.chunker import Chunker, ChunkerSettings
+from index.collection import Collection
+from index.database import Database
+from index.embedder import Embedder
+from index.embedding_cache import EmbeddingCache
+from index.errors import ModelError
+from index.generations import Generations
+from index.library import Library
+from index.model_files import PACKAGED_EMBEDDER_ID, PACKAGED_EMBEDDER_SHA256, packaged_embedder_path, sha256_of
+from index.retriever import FusionSettings, Retriever
+from qa.config import Config, EmbedderConfig, GeneratorConfig
+from qa.evidence import SentenceReader
+from qa.generators.protocol import Generator
+from qa.pipeline import Pipeline, PipelineSettings
+
+LoadProgress = Callable[[str, int, int], None]
+"""Called with what is being loaded, how much is done and how much there is."""
+
+
+def no_load_progress(stage: str, done: int, total: int) -> None:
+    """For callers that show none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a running Article QA is made of; ``generator`` is None for evidence only."""
+
+    collection: Collection
+    pipeline: Pipeline
+    embedder: Embedder
+    generator: Generator | None
+
+
+def build_parts(config: Config, *, with_generator: bool = True, progress: LoadProgress = no_load_progress) -> Parts:
+    """Load the models and open the index.
+
+    :raises ArticleQAError: If a model or the data folder is not usable.
+    """
+    progress("opening the library", 0, 1)
+    database = Database(config.data_dir / "library.sqlite")
+    progress("loading the embedding model", 0, 1)
+    embedder = build_embedder(config.embedder)
+    collection = build_collection(config, database, embedder)
+    progress("opening the index", 0, 1)
+    collection.snapshot()
+    generator = build_generator(config.generator, config.cache_dir, progress) if with_generator else None
+    return Parts(collection, build_pipeline(config, collection, embedder, generator), embedder, generator)
+
+
+def build_library(config: Config) -> tuple[Library, Generations]:
+    """The stores alone, for commands that need no model."""
+    library = Library(Database(config.data_dir / "library.sqlite"))
+    return library, Generations(config.data_dir / "index", keep=config.index.keep_generations)
+
+
+def build_embedder(config: EmbedderConfig) -> Embedder:
+    """:raises ModelError: If the model is missing, damaged or of a kind the engine does not run."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    if config.model == "packaged":
+        path, model_id, weights = packaged_embedder_path(), PACKAGED_EMBEDDER_ID, PACKAGED_EMBEDDER_SHA256
+    else:
+        path = Path(config.model)
+        if not path.is_dir():
+            raise ModelError(f"embedder.model {config.model!r} is no folder; give a sentence-transformers folder")
+        model_id, weights = path.name, _weights_hash(path)
+    # The id names all that changes vectors: other weights or prefixes must not share a cache.
+    prefixes = f"|{config.query_prefix}|{config.passage_prefix}" if config.query_prefix or config.passage_prefix else ""
+    full_id = f"{model_id}@{weights[:12]}{prefixes}"
+    # Imported here: they bring torch, which takes seconds.
+    if config.engine == "torch":
+        from index.embedder import SentenceTransformerEmbedder as Engine
+    else:
+        from index.embedder_openvino import OpenVinoEmbedder as Engine  # type: ignore[assignment]  # same constructor
+    return Engine(
+        path, model_id=full_id, query_prefix=config.query_prefix, passage_prefix=config.passage_prefix
+    )
+
+
+def build_collection(config: Config, database: Database, embedder: Embedder) -> Collection:
+    library = Library(database)
+    generations = Generations(config.data_dir / "index", keep=config.index.keep_generations)
+    settings = ChunkerSettings(config.chunker.min_tokens, config.chunker.max_tokens)
+    builder = Builder(
+        library,
+        generations,
+        EmbeddingCache(database, model_id=embedder.model_id, dim=embedder.dim),
+        embedder,
+        Chunker(embedder.count_tokens, settings),
+        flat_limit=config.index.flat_limit,
+    )
+    return Collection(library, generations, builder, title_weight=config.retrieval.title_weight)
+
+
+def build_pipeline(
+    config: Config, collection: Collection, embedder: Embedder, generator: Generator | None
+) -> Pipeline:
+    retrieval, answer = config.retrieval, config.answer
+    fusion = FusionSettings(
+        depth=retrieval.depth,
+        dense_weight=retrieval.dense_weight,
+        recency_weight=retrieval.recency_weight,
+        half_life_days=retrieval.half_life_days,
+    )
+    settings = PipelineSettings(
+        num_passages=retrieval.num_passages,
+        num_prompt_passages=answer.num_prompt_passages,
+        prompt_chars=answer.prompt_chars,
+        small_collection_chars=answer.small_collection_chars,
+        min_confidence=answer.min_confidence,
+        min_fast_score=answer.min_fast_score,
+    )
+    return Pipeline(
+        collection,
+        Retriever(embedder, fusion),
+        SentenceReader(embedder),
+        generator,
+        embedder_id=embedder.model_id,
+        settings=settings,
+    )
+
+
+def build_generator(
+    config: GeneratorConfig, cache_dir: Path, progress: LoadProgress = no_load_progress
+) -> Generator | None:
+    """:raises ModelError: If the engine or model is not usable."""
+    if config.engine == "none":
+        return None
+    if config.engine == "openai":
+        from qa.generators.openai_http import OpenAICompatibleGenerator
+
+        return OpenAICompatibleGenerator(
+            config.base_url or "",
+            config.model,
+            api_key=os.environ.get(config.api_key_env),
+            timeout_seconds=config.timeout_seconds,
+            context_tokens=config.context_tokens,
+        )
+    if config.engine == "transformers":
+        from qa.generators.transformers_engine import TransformersGenerator
+
+        return TransformersGenerator(config.model, max_context=config.context_tokens)
+    return _build_llamacpp(config, cache_dir, progress)
+
+
+def _build_llamacpp(config: GeneratorConfig, cache_dir: Path, progress: LoadProgress) -> Generator:
+    from qa.generators.llamacpp import LlamaCppGenerator
+    from qa.generators.packaged_model import PACKAGED_MODEL, packaged_model_path
+
+    if config.model == "packaged":
+        path = packaged_model_path(cache_dir, lambda done, total: progress("checking the answering model", done, total))
+        model_id = PACKAGED_MODEL.model_id
+    else:
+        path = Path(config.model)
+        if path.suffix != ".gguf" or not path.is_file():
+            raise ModelError(f"generator.model {config.model!r} is no .gguf file; give one, or \"packaged\"")
+        model_id = path.stem
+    progress("loading the answering model", 0, 1)
+    return LlamaCppGenerator(path, model_id=model_id, context_tokens=config.context_tokens)
+
+
+def _weights_hash(path: Path) -> str:
+    weights = sorted(path.rglob("*.safetensors"))
+    if not weights:
+        raise ModelError(f"{path} has no .safetensors weights; other formats are not loaded, since they can run code")
+    return sha256_of(weights[0])

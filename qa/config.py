@@ -1,0 +1,171 @@
+"""Reads and checks the configuration; knows nothing of the objects built from it.
+
+Sources, later ones win: defaults, ``article-qa.toml`` (in the working folder, or named by ARTICLE_QA_CONFIG), the
+environment (ARTICLE_QA_DATA_DIR, ARTICLE_QA_CACHE_DIR, ARTICLE_QA_PASSWORD), command line options.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from index.errors import ConfigError
+
+CONFIG_FILE = "article-qa.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EmbedderConfig(_Section):
+    """``model``: a local sentence-transformers folder, or "packaged"."""
+
+    model: str = "packaged"
+    engine: Literal["openvino", "torch"] = "openvino"
+    query_prefix: str = ""
+    passage_prefix: str = ""
+
+
+class ChunkerConfig(_Section):
+    """Passage sizes in tokens of the embedder."""
+
+    min_tokens: Annotated[int, Field(ge=8, le=400)] = 80
+    max_tokens: Annotated[int, Field(ge=16, le=500)] = 120
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ChunkerConfig:
+        if self.min_tokens > self.max_tokens:
+            raise ValueError(f"min_tokens={self.min_tokens} is above max_tokens={self.max_tokens}")
+        return self
+
+
+class IndexConfig(_Section):
+    """``keep_generations``: how many stay for rollback; ``flat_limit``: passages up to which FAISS searches exactly."""
+
+    keep_generations: Annotated[int, Field(ge=2, le=100)] = 3
+    flat_limit: Annotated[int, Field(ge=1_000)] = 120_000
+
+
+class RetrievalConfig(_Section):
+    """Weights of the two searches; see :class:`index.retriever.FusionSettings`."""
+
+    num_passages: Annotated[int, Field(ge=1, le=100)] = 10
+    depth: Annotated[int, Field(ge=10, le=1000)] = 60
+    dense_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    title_weight: Annotated[float, Field(ge=0, le=10)] = 0.3
+    recency_weight: Annotated[float, Field(ge=0, le=10)] = 0.2
+    half_life_days: Annotated[float, Field(gt=0)] = 7.0
+
+
+class GeneratorConfig(_Section):
+    """``engine``: "llamacpp" (``model``: "packaged" or a GGUF file), "transformers" (``model``: a Hub id or folder),
+    "openai" (``model`` and ``base_url`` of any compatible server; its key comes from the environment variable that
+    ``api_key_env`` names), or "none" for evidence only."""
+
+    engine: Literal["llamacpp", "transformers", "openai", "none"] = "llamacpp"
+    model: str = "packaged"
+    base_url: str | None = None
+    api_key_env: str = "ARTICLE_QA_API_KEY"
+    context_tokens: Annotated[int, Field(ge=512, le=131_072)] = 4096
+    timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
+
+    @model_validator(mode="after")
+    def _complete(self) -> GeneratorConfig:
+        if self.engine == "openai" and not self.base_url:
+            raise ValueError('engine "openai" needs base_url, such as "http://127.0.0.1:8000/v1"')
+        if self.engine in ("openai", "transformers") and self.model == "packaged":
+            raise ValueError(f'engine "{self.engine}" needs model: the packaged one is a GGUF file for "llamacpp"')
+        return self
+
+
+class AnswerConfig(_Section):
+    """See :class:`qa.pipeline.PipelineSettings`. ``min_confidence``: below it the articles are said not to say."""
+
+    num_prompt_passages: Annotated[int, Field(ge=1, le=20)] = 4
+    prompt_chars: Annotated[int, Field(ge=200)] = 2600
+    small_collection_chars: Annotated[int, Field(ge=0)] = 6000
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.35
+    min_fast_score: Annotated[float, Field(ge=0, le=1)] = 0.45
+
+
+class ServeConfig(_Section):
+    """``host`` other than loopback needs ``password`` (or ARTICLE_QA_PASSWORD). ``allowed_hosts``: further names that
+    the server is reached by."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 7860
+    password: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    max_upload_mb: Annotated[int, Field(ge=1, le=4096)] = 50
+    max_queue: Annotated[int, Field(ge=1, le=10_000)] = 64
+    examples: tuple[str, ...] = ()
+
+
+class Config(_Section):
+    """Everything that can be configured. Unknown keys and values out of range are errors."""
+
+    data_dir: Path = Path("var")
+    cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("article-qa")))
+    embedder: EmbedderConfig = EmbedderConfig()
+    chunker: ChunkerConfig = ChunkerConfig()
+    index: IndexConfig = IndexConfig()
+    retrieval: RetrievalConfig = RetrievalConfig()
+    generator: GeneratorConfig = GeneratorConfig()
+    answer: AnswerConfig = AnswerConfig()
+    serve: ServeConfig = ServeConfig()
+
+
+def load_config(
+    *, file: Path | None = None, data_dir: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> Config:
+    """Put the configuration together.
+
+    :param file: A configuration file that must exist; None for the usual places.
+    :raises ConfigError: Naming the key, what was found and what is expected.
+    """
+    values = _read_file(file, environment)
+    for variable, key in (("ARTICLE_QA_DATA_DIR", "data_dir"), ("ARTICLE_QA_CACHE_DIR", "cache_dir")):
+        if environment.get(variable):
+            values[key] = environment[variable]
+    if environment.get("ARTICLE_QA_PASSWORD"):
+        values.setdefault("serve", {})["password"] = environment["ARTICLE_QA_PASSWORD"]
+    if data_dir is not None:
+        values["data_dir"] = str(data_dir)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_one_line(error)) from error
+
+
+def _read_file(file: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:
+    named = file or (Path(environment["ARTICLE_QA_CONFIG"]) if environment.get("ARTICLE_QA_CONFIG") else None)
+    path = named or Path(CONFIG_FILE)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if named is None:
+            return {}
+        raise ConfigError(f"the configuration file {path} does not exist") from error
+    except OSError as error:
+        raise ConfigError(f"the configuration file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+def _one_line(error: ValidationError) -> str:
+    """The first problem, as ``key: what is wrong``, and how many more there are."""
+    problems = error.errors()
+    first = problems[0]
+    key = ".".join(map(str, first["loc"])) or "configuration"
+    if first["type"] == "extra_forbidden":
+        message = f"configuration key {key!r} is unknown; docs/configuration.md lists the keys"
+    else:
+        message = f"configuration key {key!r}: {first['msg']}, found {str(first['input'])[:60]!r}"
+    return message if len(problems) == 1 else f"{message} (and {len(problems) - 1} more)"

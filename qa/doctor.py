@@ -1,0 +1,118 @@
+"""Looks for what could keep Article QA from working on this machine; changes nothing but a probe file it removes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from index.errors import ArticleQAError, ModelError, StorageError
+from qa.composition import build_embedder, build_library
+from qa.config import Config
+
+_MIN_FREE_BYTES = 2 * 1024**3
+_MIN_MEMORY_BYTES = 3 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at; ``detail`` is what was found, or what is wrong and what to do."""
+
+    name: str
+    is_ok: bool
+    detail: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "ok": self.is_ok, "detail": self.detail}
+
+
+def run_checks(config: Config) -> list[Check]:
+    """Every check, in order; one that fails does not stop the others."""
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("python", _python),
+        ("memory", _memory),
+        ("data folder", lambda: _writable(config.data_dir)),
+        ("model cache", lambda: _writable(config.cache_dir)),
+        ("embedding model", lambda: _embedder(config)),
+        ("answering model", lambda: _generator(config)),
+        ("library", lambda: _library(config)),
+        ("index", lambda: _index(config)),
+    ]
+    return [_run(name, look) for name, look in checks]
+
+
+def _run(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except ArticleQAError as error:
+        return Check(name, False, str(error))
+
+
+def _python() -> str:
+    if sys.version_info < (3, 11):
+        raise StorageError(f"Python {sys.version.split()[0]} is too old; install 3.11 or newer")
+    return f"Python {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}"
+
+
+def _memory() -> str:
+    num_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if num_bytes < _MIN_MEMORY_BYTES:
+        raise StorageError(f"{num_bytes / 1024**3:.1f} GiB of memory is too little; 3 GiB are needed")
+    return f"{num_bytes / 1024**3:.1f} GiB, {os.cpu_count()} cores"
+
+
+def _writable(folder: Path) -> str:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-"):
+            free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StorageError(f"{folder} is not writable: {error.strerror}; choose another") from error
+    if free < _MIN_FREE_BYTES:
+        raise StorageError(f"{folder} has {free / 1024**3:.1f} GiB free; 2 GiB are needed")
+    return f"{folder.resolve()}, {free / 1024**3:.0f} GiB free"
+
+
+def _embedder(config: Config) -> str:
+    embedder = build_embedder(config.embedder)
+    return f"{embedder.model_id}, {embedder.dim} dimensions"
+
+
+def _generator(config: Config) -> str:
+    """The files only: loading takes seconds and gigabytes, and `ask` says what goes wrong there."""
+    generator = config.generator
+    if generator.engine == "none":
+        return "none is configured: answers are evidence only"
+    if generator.engine == "openai":
+        return f"{generator.model} at {generator.base_url} (not contacted)"
+    if generator.engine == "llamacpp" and generator.model == "packaged":
+        from qa.generators.packaged_model import PACKAGED_MODEL, packaged_model_path
+
+        return f"{PACKAGED_MODEL.model_id} in {packaged_model_path(config.cache_dir)}"
+    if generator.engine == "llamacpp" and not Path(generator.model).is_file():
+        raise ModelError(f"generator.model {generator.model!r} is no file")
+    return generator.model
+
+
+def _library(config: Config) -> str:
+    library, _ = build_library(config)
+    counts = library.counts()
+    return f"{counts.num_articles:,} articles, {counts.num_revisions:,} revisions"
+
+
+def _index(config: Config) -> str:
+    from index.manifest import read_manifest, verify_files
+
+    _, generations = build_library(config)
+    name = generations.current()
+    if name is None:
+        return "none yet: add an article"
+    manifest = read_manifest(generations.path(name))
+    verify_files(generations.path(name), manifest)
+    return f"{name}: {manifest.num_articles:,} articles, {manifest.num_passages:,} passages, whole"

@@ -1,0 +1,348 @@
+"""Answers one question in hops: retrieve, read, decide whether the articles say, write, ground.
+
+Knows nothing of pages, commands or configuration files. One snapshot serves a whole question.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+from index.errors import BadInputError, ModelError
+from index.recency import reference_date
+from index.retriever import Retriever
+from index.snapshot import Snapshot
+from index.types import Filters, Passage, RetrievedPassage
+from qa.calibration import Calibration, Signals
+from qa.evidence import EvidenceReader, Reading
+from qa.followup import standalone_question
+from qa.generators.protocol import Generator
+from qa.grounding import Grounder, Span, make_citations
+from qa.prompts import context_messages, gate_messages, passage_header, sentence_messages, short_answer_messages
+from qa.types import Answer, Done, Event, EvidenceFound, Mode, Models, Outcome, Seconds, TextWritten, Turn
+
+NOT_IN_ARTICLES = "The articles do not say."
+NO_ARTICLES = "There are no articles yet."
+
+
+class SnapshotSource(Protocol):
+    def snapshot(self) -> Snapshot | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """Sizes and thresholds.
+
+    ``num_passages`` are returned and read; the best ``num_prompt_passages`` of them, within ``prompt_chars``, are given
+    to the model. A collection of at most ``small_collection_chars`` goes into the prompt whole and in fixed order, so
+    that every question shares one cached prefix. Answers below ``min_confidence`` (full) or ``min_fast_score`` (fast)
+    are withheld.
+    """
+
+    num_passages: int = 10
+    num_prompt_passages: int = 4
+    prompt_chars: int = 2600
+    small_collection_chars: int = 6000
+    max_question_chars: int = 2000
+    max_short_tokens: int = 40
+    max_answer_tokens: int = 90
+    min_confidence: float = 0.35
+    min_fast_score: float = 0.45
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds since the question came in."""
+
+    started: float = field(default_factory=time.perf_counter)
+    retrieve: float = 0.0
+    evidence: float = 0.0
+    first_token: float | None = None
+
+    def now(self) -> float:
+        return time.perf_counter() - self.started
+
+    def seconds(self) -> Seconds:
+        return Seconds(self.retrieve, self.evidence, self.first_token, self.now())
+
+
+@dataclass(slots=True)
+class _Question:
+    """One question on its way through the hops."""
+
+    text: str
+    standalone: str
+    generation: str | None
+    mode: Mode
+    clock: _Clock
+    passages: list[RetrievedPassage] = field(default_factory=list)
+    context: list[RetrievedPassage] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+
+
+class Pipeline:
+    """Everything needed to answer questions, put together once.
+
+    :param generator: None when only fast answers are wanted.
+    :param today: The clock that "today" is read from.
+    """
+
+    def __init__(
+        self,
+        source: SnapshotSource,
+        retriever: Retriever,
+        reader: EvidenceReader,
+        generator: Generator | None,
+        *,
+        embedder_id: str,
+        calibration: Calibration | None = None,
+        settings: PipelineSettings | None = None,
+        today: Callable[[], date] = date.today,
+    ) -> None:
+        self._source = source
+        self._retriever = retriever
+        self._reader = reader
+        self._generator = generator
+        self._embedder_id = embedder_id
+        self._calibration = calibration or Calibration()
+        self._settings = settings or PipelineSettings()
+        self._today = today
+
+    def ask(
+        self,
+        question: str,
+        *,
+        as_of: date | None = None,
+        history: Sequence[Turn] = (),
+        mode: Mode = "full",
+        filters: Filters | None = None,
+    ) -> Iterator[Event]:
+        """Answer a question: EvidenceFound, then TextWritten while the model writes, then exactly one Done.
+
+        Closing the iterator stops the writing.
+
+        :param as_of: The day the question is asked on; newer articles count for more, as seen from it.
+        :param history: Earlier turns, oldest first, for questions like "and who owns it?".
+        :raises BadInputError: If the question is empty or too long, the mode unknown, or the history malformed.
+        :raises ModelError: If a model fails, or mode is "full" without a generator.
+        """
+        question = self._checked(question, mode)
+        generator = self._generator if mode == "full" else None
+        clock = _Clock()
+        snapshot = self._source.snapshot()
+        if snapshot is None or snapshot.num_passages == 0:
+            generation = snapshot.generation if snapshot is not None else None
+            yield Done(self._answer(_Question(question, question, generation, mode, clock), "no_articles", NO_ARTICLES))
+            return
+        standalone = standalone_question(question, history, generator)
+        asked = _Question(question, standalone, snapshot.generation, mode, clock)
+        self._find_evidence(asked, snapshot, as_of, filters)
+        yield EvidenceFound(standalone, tuple(asked.passages))
+        if not asked.passages:
+            yield Done(self._answer(asked, "not_in_articles", NOT_IN_ARTICLES))
+        elif generator is None:
+            yield Done(self._fast_answer(asked))
+        else:
+            yield from self._written_answer(asked, generator)
+
+    def search(
+        self, query: str, k: int = 10, *, filters: Filters | None = None, as_of: date | None = None
+    ) -> list[RetrievedPassage]:
+        """The k best passages for a query, best first.
+
+        :raises BadInputError: If the query is empty or too long, or k is not between 1 and 100.
+        """
+        query = self._checked(query, "fast")
+        if not 1 <= k <= 100:
+            raise BadInputError(f"k={k} must lie between 1 and 100")
+        snapshot = self._source.snapshot()
+        if snapshot is None or snapshot.num_passages == 0:
+            return []
+        reference = reference_date(query, as_of, self._today())
+        return self._retriever.retrieve(snapshot, query, k, reference=reference, filters=filters)
+
+    def prewarm(self) -> None:
+        """Read what all questions share into the generator's cache, so that the first one need not wait for it."""
+        snapshot = self._source.snapshot()
+        if snapshot is None or self._generator is None:
+            return
+        passages = self._whole_collection(snapshot)
+        self._generator.prewarm(context_messages(passages or []))
+
+    # Hops
+
+    def _checked(self, question: str, mode: Mode) -> str:
+        if not isinstance(question, str) or not question.strip():
+            raise BadInputError("the question is empty; ask something in a few words")
+        question = question.strip()
+        if len(question) > self._settings.max_question_chars:
+            raise BadInputError(
+                f"the question has {len(question):,} characters; at most {self._settings.max_question_chars:,} are read"
+            )
+        if mode not in ("fast", "full"):
+            raise BadInputError(f"mode {mode!r} is unknown; use 'fast' (evidence only) or 'full'")
+        if mode == "full" and self._generator is None:
+            raise ModelError("no answering model is configured; ask with mode 'fast' or set generator.engine")
+        return question
+
+    def _find_evidence(
+        self, asked: _Question, snapshot: Snapshot, as_of: date | None, filters: Filters | None
+    ) -> None:
+        """Hops 3 and 4: retrieve, then read each passage."""
+        reference = reference_date(asked.standalone, as_of, self._today())
+        asked.passages = self._retriever.retrieve(
+            snapshot, asked.standalone, self._settings.num_passages, reference=reference, filters=filters
+        )
+        asked.clock.retrieve = asked.clock.now()
+        whole = self._whole_collection(snapshot) if filters is None or filters.is_empty else None
+        asked.context = self._in_order(asked.passages, whole) if whole else self._within_budget(asked.passages)
+        asked.readings = self._reader.read(asked.standalone, [r.passage for r in asked.passages])
+        asked.clock.evidence = asked.clock.now()
+
+    def _fast_answer(self, asked: _Question) -> Answer:
+        """The best sentence as it stands in the article."""
+        best = max(range(len(asked.readings)), key=lambda i: asked.readings[i].relevance)
+        reading = asked.readings[best]
+        if reading.span_score < self._settings.min_fast_score:
+            return self._answer(asked, "not_in_articles", NOT_IN_ARTICLES, confidence=reading.span_score)
+        span = Span(asked.passages[best], reading.start, reading.end, 1.0)
+        quote = asked.passages[best].passage.text[reading.start : reading.end]
+        return self._answer(asked, "answered", f"{quote} [1]", quote, reading.span_score, (span,))
+
+    def _written_answer(self, asked: _Question, generator: Generator) -> Iterator[Event]:
+        """Hops 5 and 6. The short answer is shown once it is grounded; the sentence grows under it."""
+        passages = [retrieved.passage for retrieved in asked.context]
+        yes, no = generator.score(gate_messages(passages, asked.standalone), ["Yes", "No"])
+        short, span = self._short_answer(asked, generator, passages)
+        confidence = self._calibration.probability(
+            Signals(yes - no, asked.passages[0].cosine, span.support if span is not None else 0.0)
+        )
+        if short is None or span is None or confidence < self._settings.min_confidence:
+            yield Done(self._answer(asked, "not_in_articles", NOT_IN_ARTICLES, confidence=confidence))
+            return
+        asked.clock.first_token = asked.clock.now()
+        yield TextWritten(short)
+        sentence = ""
+        pieces = generator.stream(
+            sentence_messages(passages, asked.standalone, short), self._settings.max_answer_tokens
+        )
+        with closing(pieces):  # type: ignore[type-var]  # engines return generators, which can be closed
+            for piece in pieces:
+                sentence += piece
+                yield TextWritten(f"{short}\n\n{sentence.lstrip()}")
+        yield Done(self._grounded_answer(asked, short, span, sentence, confidence))
+
+    def _short_answer(
+        self, asked: _Question, generator: Generator, passages: Sequence[Passage]
+    ) -> tuple[str | None, Span | None]:
+        """A few words and where they stand; None when the model writes something nothing supports."""
+        messages = short_answer_messages(passages, asked.standalone)
+        written = "".join(generator.stream(messages, self._settings.max_short_tokens))
+        short = tidy_short_answer(written)
+        if not short:
+            return None, None
+        return short, Grounder(asked.context).support(short, hint=asked.standalone)
+
+    def _grounded_answer(
+        self, asked: _Question, short: str, span: Span, sentence: str, confidence: float
+    ) -> Answer:
+        """The written sentences that hold; the quote itself when none does or none holds the short answer."""
+        grounded = Grounder(asked.context).ground(sentence.strip())
+        if grounded.text and _covers(grounded.text, short):
+            answer, citations = grounded.text, grounded.citations
+        else:
+            citations = make_citations([span])
+            answer = f"{citations[0].quote} [1]"
+        return Answer(
+            question=asked.text,
+            standalone_question=asked.standalone,
+            outcome="answered",
+            short_answer=short,
+            answer=answer,
+            confidence=confidence,
+            models=self.models(asked.mode),
+            citations=citations,
+            passages=tuple(asked.passages),
+            generation=asked.generation,
+            seconds=asked.clock.seconds(),
+        )
+
+    # Parts
+
+    def _whole_collection(self, snapshot: Snapshot) -> list[Passage] | None:
+        """Every passage in fixed order when all fit the prompt, else None."""
+        # A passage has at least one character: a cheap bound before anything is read.
+        if snapshot.num_passages > self._settings.small_collection_chars // 40:
+            return None
+        passages = snapshot.all_passages()
+        num_chars = sum(len(passage.text) for passage in passages)
+        return passages if num_chars <= self._settings.small_collection_chars else None
+
+    def _in_order(self, found: Sequence[RetrievedPassage], whole: Sequence[Passage]) -> list[RetrievedPassage]:
+        by_id = {retrieved.passage.passage_id: retrieved for retrieved in found}
+        last = len(found)
+        return [
+            by_id.get(passage.passage_id)
+            or RetrievedPassage(passage, last + 1 + place, 0.0, "whole collection", cosine=0.0, bm25=0.0)
+            for place, passage in enumerate(whole)
+        ]
+
+    def _within_budget(self, found: Sequence[RetrievedPassage]) -> list[RetrievedPassage]:
+        """The best few passages, best first, as far as they fit; always at least one."""
+        chosen: list[RetrievedPassage] = []
+        num_chars = 0
+        for retrieved in found[: self._settings.num_prompt_passages]:
+            num_chars += len(retrieved.passage.text) + len(passage_header(retrieved.passage))
+            if chosen and num_chars > self._settings.prompt_chars:
+                break
+            chosen.append(retrieved)
+        return chosen
+
+    def models(self, mode: Mode) -> Models:
+        generator = self._generator.model_id if self._generator is not None and mode == "full" else None
+        return Models(self._embedder_id, self._reader.model_id, generator)
+
+    def _answer(
+        self,
+        asked: _Question,
+        outcome: Outcome,
+        text: str,
+        short: str | None = None,
+        confidence: float = 0.0,
+        spans: Sequence[Span] = (),
+    ) -> Answer:
+        return Answer(
+            question=asked.text,
+            standalone_question=asked.standalone,
+            outcome=outcome,
+            short_answer=short,
+            answer=text,
+            confidence=confidence,
+            models=self.models(asked.mode),
+            citations=make_citations(spans),
+            passages=tuple(asked.passages),
+            generation=asked.generation,
+            seconds=asked.clock.seconds(),
+        )
+
+
+def tidy_short_answer(written: str) -> str:
+    """The first line of what the model wrote, without quotes, labels and a closing full stop; lines of a list joined."""
+    lines = [line.strip().lstrip("-*•").strip() for line in written.strip().splitlines()]
+    text = "; ".join(line for line in lines if line)
+    for label in ("Answer:", "The answer is"):
+        text = text.removeprefix(label).strip()
+    text = text.strip("\"“”'`* ")
+    return text[:-1] if text.endswith(".") and not text[:-1].endswith((".", "Inc", "Jr", "U.S", "Mr")) else text
+
+
+def _covers(text: str, short: str) -> bool:
+    from index.words import content_stems, stems
+
+    wanted = content_stems(short) or stems(short)
+    present = set(stems(text))
+    return sum(stem in present for stem in wanted) >= 0.5 * len(wanted)

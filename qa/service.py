@@ -1,0 +1,140 @@
+"""A running Article QA: loads in the background, then answers, searches and takes articles; knows no page or command."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from index.collection import Collection
+from index.dates import parse_date
+from index.errors import ArticleQAError, ModelError
+from index.types import Filters, RetrievedPassage
+from qa.composition import Parts
+from qa.types import Event, Mode, Turn
+from datetime import date
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How far loading is: ``done`` of ``total`` in the stage's own unit; ``error`` is one line, None when all is well."""
+
+    stage: str = "starting"
+    done: int = 0
+    total: int = 1
+    is_ready: bool = False
+    error: str | None = None
+
+
+class Service:
+    """Thread-safe. Methods that need the models wait for them.
+
+    :param build: Makes the parts, reporting its progress; runs once, in the background after :meth:`start`.
+    """
+
+    def __init__(self, build: Callable[[Callable[[str, int, int], None]], Parts]) -> None:
+        self._build = build
+        self._loading = Loading()
+        self._finished = threading.Event()
+        self._parts: Parts | None = None
+        self._prewarmed: str | None = None
+        self._closing = threading.Event()
+
+    def start(self) -> None:
+        """Begin loading in the background, then follow the index as generations are published."""
+        threading.Thread(target=self._run, name="article-qa loading", daemon=True).start()
+
+    def loading(self) -> Loading:
+        return self._loading
+
+    def parts(self) -> Parts:
+        """Wait for the models.
+
+        :raises ModelError: If they could not be loaded; the message says why.
+        """
+        self._finished.wait()
+        if self._parts is None:
+            raise ModelError(self._loading.error or "the models are not loaded")
+        return self._parts
+
+    @property
+    def collection(self) -> Collection:
+        return self.parts().collection
+
+    def ask(
+        self,
+        question: str,
+        *,
+        as_of: str | None = None,
+        history: Sequence[Turn] = (),
+        mode: Mode = "full",
+        filters: Filters | None = None,
+    ) -> Iterator[Event]:
+        """See :meth:`qa.pipeline.Pipeline.ask`; ``as_of`` is a date as text.
+
+        :raises BadInputError: Also if ``as_of`` is no date.
+        """
+        day = parse_as_of(as_of)
+        return self.parts().pipeline.ask(question, as_of=day, history=history, mode=mode, filters=filters)
+
+    def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[RetrievedPassage]:
+        """See :meth:`qa.pipeline.Pipeline.search`."""
+        return self.parts().pipeline.search(query, k, filters=filters)
+
+    def status(self) -> dict[str, Any]:
+        """Counts, dates and models; the keys are part of a public contract."""
+        return service_status(self.parts())
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._parts is not None and self._parts.generator is not None:
+            self._parts.generator.close()
+
+    def _run(self) -> None:
+        try:
+            self._parts = self._build(self._report)
+        except ArticleQAError as error:
+            self._loading = replace(self._loading, error=str(error))
+            self._finished.set()
+            return
+        except BaseException as error:
+            self._loading = replace(self._loading, error=f"loading failed: {error}")
+            self._finished.set()
+            raise
+        self._finished.set()
+        self._report("reading the articles ahead", 0, 1)
+        self._follow_once(self._parts)
+        self._loading = Loading("ready", 1, 1, is_ready=True)
+        while not self._closing.wait(1.0):
+            self._follow_once(self._parts)
+
+    def _follow_once(self, parts: Parts) -> None:
+        """Open a newly published generation and read what its questions share, between questions."""
+        try:
+            snapshot = parts.collection.snapshot()
+            generation = snapshot.generation if snapshot is not None else None
+            if generation != self._prewarmed:
+                self._prewarmed = generation
+                parts.pipeline.prewarm()
+        except ArticleQAError as error:
+            _log.warning("could not follow the index: %s", error)
+
+    def _report(self, stage: str, done: int, total: int) -> None:
+        self._loading = Loading(stage, done, max(total, 1))
+
+
+def service_status(parts: Parts) -> dict[str, Any]:
+    """The status of a put-together system; the keys are part of a public contract."""
+    models = parts.pipeline.models("full" if parts.generator is not None else "fast")
+    named = {"embedder": models.embedder, "evidence": models.evidence, "generator": models.generator}
+    return {**parts.collection.status(), "models": named}
+
+
+def parse_as_of(value: str | None) -> date | None:
+    """:raises BadInputError: If it is no date."""
+    iso = parse_date(value)
+    return date.fromisoformat(iso) if iso else None

@@ -1,0 +1,165 @@
+"""What an answer is and what happens while one is made; knows nothing of models or pages.
+
+The JSON form of :class:`Answer` is a public contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
+
+from index.types import RetrievedPassage
+
+Outcome = Literal["answered", "not_in_articles", "no_articles"]
+Mode = Literal["fast", "full"]
+
+
+class Turn(TypedDict):
+    """One turn of a conversation, as in the OpenAI and Gradio message formats."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A marker in the answer and the words it stands for: ``passage.text[start:end]`` is the quote.
+
+    ``marker`` counts from 1; ``start`` and ``end`` are offsets into the passage's text.
+    """
+
+    marker: int
+    retrieved: RetrievedPassage
+    start: int
+    end: int
+
+    @property
+    def quote(self) -> str:
+        return self.retrieved.passage.text[self.start : self.end]
+
+    @property
+    def article_span(self) -> tuple[int, int]:
+        """Offsets of the quote into the article's text."""
+        offset = self.retrieved.passage.start
+        return offset + self.start, offset + self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Wall-clock seconds from the question to each point; ``first_token`` is None when nothing was written."""
+
+    retrieve: float = 0.0
+    evidence: float = 0.0
+    first_token: float | None = None
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Ids of the models that took part; ``generator`` is None in fast mode."""
+
+    embedder: str
+    evidence: str
+    generator: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to one question.
+
+    ``short_answer`` is None unless ``outcome`` is "answered". ``answer`` holds the sentences to show, with [n] markers.
+    ``confidence`` is a calibrated probability that the short answer is right.
+    """
+
+    question: str
+    standalone_question: str
+    outcome: Outcome
+    short_answer: str | None
+    answer: str
+    confidence: float
+    models: Models
+    citations: tuple[Citation, ...] = ()
+    passages: tuple[RetrievedPassage, ...] = ()
+    generation: str | None = None
+    seconds: Seconds = field(default_factory=Seconds)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "question": self.question,
+            "standalone_question": self.standalone_question,
+            "outcome": self.outcome,
+            "short_answer": self.short_answer,
+            "answer": self.answer,
+            "confidence": round(self.confidence, 4),
+            "citations": [_citation_json(citation) for citation in self.citations],
+            "passages": [passage_json(retrieved) for retrieved in self.passages],
+            "generation": self.generation,
+            "models": {
+                "embedder": self.models.embedder,
+                "evidence": self.models.evidence,
+                "generator": self.models.generator,
+            },
+            "seconds": {
+                "retrieve": round(self.seconds.retrieve, 4),
+                "evidence": round(self.seconds.evidence, 4),
+                "first_token": None if self.seconds.first_token is None else round(self.seconds.first_token, 4),
+                "total": round(self.seconds.total, 4),
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFound:
+    """The passages are known; nothing is written yet."""
+
+    standalone_question: str
+    passages: tuple[RetrievedPassage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextWritten:
+    """All that the model has written so far and that may be shown: ungrounded draft, before citations."""
+
+    draft: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last event of every question."""
+
+    answer: Answer
+
+
+Event = EvidenceFound | TextWritten | Done
+
+
+def passage_json(retrieved: RetrievedPassage) -> dict[str, Any]:
+    """One entry of ``passages`` in the public contract."""
+    passage = retrieved.passage
+    return {
+        "rank": retrieved.rank,
+        "score": round(retrieved.score, 6),
+        **_article_json(passage.article_id, passage.title, passage.url, passage.source, passage.published_at),
+        "text": passage.text,
+        "char_start": passage.start,
+        "char_end": passage.end,
+    }
+
+
+def _citation_json(citation: Citation) -> Mapping[str, Any]:
+    passage = citation.retrieved.passage
+    start, end = citation.article_span
+    return {
+        "marker": citation.marker,
+        **_article_json(passage.article_id, passage.title, passage.url, passage.source, passage.published_at),
+        "quote": citation.quote,
+        "char_start": start,
+        "char_end": end,
+    }
+
+
+def _article_json(
+    article_id: str, title: str, url: str | None, source: str | None, published_at: str | None
+) -> dict[str, str | None]:
+    return {"article_id": article_id, "title": title, "url": url, "source": source, "published_at": published_at}
