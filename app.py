@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,11 +35,10 @@ for command in (
 
 @cli.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on; others than loopback need a password.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="7860")] = None,
-    add: Annotated[
-        list[Path] | None, typer.Option("--add", help="Articles to add first if the library is empty.")
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; others than loopback need a password.")
     ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="7860")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Serve the web page, the API and read-only tools over MCP."""

@@ -253,9 +253,7 @@ class Builder:
         titles = [revision.article.title for revision in self._library.revisions(ids[::step][:_NUM_PROBES])]
         return np.stack([self._embedder.embed_query(title) for title in titles])
 
-    def _manifest(
-        self, name: str, parent: _Parent | None, dense: DenseIndex, files: dict[str, FileEntry]
-    ) -> Manifest:
+    def _manifest(self, name: str, parent: _Parent | None, dense: DenseIndex, files: dict[str, FileEntry]) -> Manifest:
         live = dense.rows[dense.rows["passage_id"] != DEAD]
         return Manifest(
             generation=name,

@@ -85,7 +85,9 @@ class Collection:
         """:raises BadInputError: If there is no such live article."""
         revision = self._library.article(article_id)
         if revision is None:
-            raise BadInputError(f"there is no article {article_id!r}; `status` counts and /articles lists what there is")
+            raise BadInputError(
+                f"there is no article {article_id!r}; `status` counts and /articles lists what there is"
+            )
         return revision
 
     def history(self, article_id: str) -> list[Revision]:

@@ -110,9 +110,13 @@ class Database:
     def _storage_error(self, error: sqlite3.Error) -> StorageError:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            return StorageError(f"the data folder {self.path.parent} is not writable ({error}); choose another --data-dir")
+            return StorageError(
+                f"the data folder {self.path.parent} is not writable ({error}); choose another --data-dir"
+            )
         if name.startswith("SQLITE_FULL"):
-            return StorageError(f"the disk of {self.path.parent} is full; free some space and try again, nothing was lost")
+            return StorageError(
+                f"the disk of {self.path.parent} is full; free some space and try again, nothing was lost"
+            )
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             return StorageError(f"{self.path} is damaged ({error}); restore it from a backup")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

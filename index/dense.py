@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import faiss
+import faiss as _faiss
 import numpy as np
 import numpy.typing as npt
 
 from index.errors import DamagedIndexError
 from index.types import FloatArray, IntArray
+
+# Its type stubs lack the keyword arguments that its Python wrappers take.
+faiss: Any = _faiss
 
 ROW_DTYPE = np.dtype([("passage_id", "<i8"), ("day", "<i4"), ("source", "<i4")])
 DEAD = -1  # passage_id of a row whose vector is gone
@@ -129,9 +132,9 @@ def build_dense(vectors: FloatArray, rows: RowArray, *, probes: FloatArray, flat
     """
     dim = vectors.shape[1]
     if len(vectors) < flat_limit:
-        index = faiss.IndexFlatIP(dim)
-        index.add(vectors)
-        return DenseIndex(index, rows, DenseInfo("flat", 0, None, 1.0, 0))
+        flat = faiss.IndexFlatIP(dim)
+        flat.add(vectors)
+        return DenseIndex(flat, rows, DenseInfo("flat", 0, None, 1.0, 0))
     # FAISS's guideline: about 4 * sqrt(n) cells, trained on some 40 vectors a cell.
     num_cells = int(4 * math.sqrt(len(vectors)))
     index = faiss.index_factory(dim, f"IVF{num_cells},Flat", faiss.METRIC_INNER_PRODUCT)

@@ -83,7 +83,8 @@ class SentenceTransformerEmbedder:
         return self._dim
 
     def embed_query(self, text: str) -> FloatArray:
-        return self._encode([self._query_prefix + text])[0]
+        vector: FloatArray = self._encode([self._query_prefix + text])[0]
+        return vector
 
     def embed_passages(self, texts: Sequence[str]) -> FloatArray:
         return self._encode([self._passage_prefix + text for text in texts])
@@ -99,7 +100,8 @@ class SentenceTransformerEmbedder:
             convert_to_numpy=True,
             show_progress_bar=False,
         )
-        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self._dim)
+        matrix: FloatArray = np.asarray(vectors, dtype=np.float32).reshape(len(texts), self._dim)
+        return matrix
 
 
 def count_tokens(model: SentenceTransformer, texts: Sequence[str]) -> list[int]:

@@ -90,15 +90,17 @@ class OpenVinoEmbedder:
         return count_tokens(self._model, texts)
 
     def _tokenize(self, texts: list[str]) -> dict[str, Any]:
-        encoded = self._model.tokenizer(
+        tokenizer: Any = self._model.tokenizer
+        encoded = tokenizer(
             texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="np"
         )
         return {name: encoded[name].astype(np.int64) for name in _INPUT_NAMES}
 
 
 def _require_mean_pooling(model: SentenceTransformer, path: Path) -> None:
-    encoder = model[0].auto_model
-    pooling = model[1].get_config_dict() if len(model) > 1 and hasattr(model[1], "get_config_dict") else {}
+    modules: list[Any] = list(model)
+    encoder = modules[0].auto_model
+    pooling = modules[1].get_config_dict() if len(modules) > 1 else {}
     is_mean = pooling.get("pooling_mode") == "mean" or pooling.get("pooling_mode_mean_tokens") is True
     if type(encoder).__name__ != "BertModel" or not is_mean:
         raise ModelError(
@@ -114,12 +116,12 @@ def _convert(model: SentenceTransformer) -> Any:
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     class Encoder(torch.nn.Module):
-        def __init__(self, bert: torch.nn.Module) -> None:
+        def __init__(self, bert: Any) -> None:
             super().__init__()
-            self.bert = bert
+            self._bert: Any = bert
 
         def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
-            hidden = self.bert(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)[0]
+            hidden: Any = self._bert(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)[0]
             mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
             mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
             return torch.nn.functional.normalize(mean, dim=1)
@@ -145,6 +147,4 @@ def _compile(graph: Any, num_streams: int) -> Any:
     core = Core()
     capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     precision = "bf16" if "BF16" in capabilities else "f32"
-    return core.compile_model(
-        graph, "CPU", {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": str(num_streams)}
-    )
+    return core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": str(num_streams)})

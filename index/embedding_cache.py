@@ -46,7 +46,9 @@ class EmbeddingCache:
             for text, vector, article_id in zip(texts, vectors, article_ids, strict=True)
         ]
         with self._database.write() as connection:
-            connection.executemany("INSERT OR REPLACE INTO embeddings (input_hash, model_id, article_id, vector) VALUES (?, ?, ?, ?)", rows)
+            connection.executemany(
+                "INSERT OR REPLACE INTO embeddings (input_hash, model_id, article_id, vector) VALUES (?, ?, ?, ?)", rows
+            )
 
 
 def _key(text: str) -> bytes:

@@ -22,6 +22,7 @@ _MAX_QUERY_TERMS = 64
 _UNKNOWN_DAY = 0
 _LAST_DAY = date.max.toordinal()
 
+
 def _make_schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_integer_field("passage_id", stored=True, indexed=True, fast=True)
@@ -132,7 +133,7 @@ class LexicalIndex:
     def _hits(self, query: Query, limit: int) -> dict[int, float]:
         hits = self._searcher.search(query, limit=limit, count=False).hits
         ids = self._searcher.fast_field_values("passage_id", [address for _, address in hits])
-        return {int(i): float(score) for i, (score, _) in zip(ids, hits, strict=True)}
+        return {int(i or 0): float(score) for i, (score, _) in zip(ids, hits, strict=True)}
 
     def _words_query(self, text: str) -> Query | None:
         words = self.question_terms(text)

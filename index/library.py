@@ -136,9 +136,9 @@ class Library:
             "(r.title LIKE :q ESCAPE '\\' OR r.source LIKE :q ESCAPE '\\' OR r.url LIKE :q ESCAPE '\\')"
         )
         with self._database.read() as connection:
-            total = connection.execute(f"SELECT COUNT(*) {matching}", {"q": pattern}).fetchone()[0]  # noqa: S608
+            total = connection.execute(f"SELECT COUNT(*) {matching}", {"q": pattern}).fetchone()[0]
             rows = connection.execute(
-                f"SELECT {_qualified('r')} {matching} "  # noqa: S608 (constant names; values are bound)
+                f"SELECT {_qualified('r')} {matching} "
                 "ORDER BY r.published_at IS NULL, r.published_at DESC, r.revision_id DESC LIMIT :limit OFFSET :offset",
                 {"q": pattern, "limit": limit, "offset": offset},
             ).fetchall()

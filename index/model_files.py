@@ -63,6 +63,8 @@ def check_sentence_transformers_folder(path: Path) -> None:
     for module in modules:
         kind = str(module.get("type", ""))
         if not kind.startswith("sentence_transformers.") or kind.rsplit(".", 1)[-1] not in _ALLOWED_MODULES:
-            raise ModelError(f"{modules_file} asks for the module {kind!r}; only {', '.join(_ALLOWED_MODULES)} load here")
+            raise ModelError(
+                f"{modules_file} asks for the module {kind!r}; only {', '.join(_ALLOWED_MODULES)} load here"
+            )
     if not any(path.rglob("*.safetensors")):
         raise ModelError(f"{path} has no .safetensors weights; other formats are not loaded, since they can run code")

@@ -81,9 +81,7 @@ def build_embedder(config: EmbedderConfig) -> Embedder:
         from index.embedder import SentenceTransformerEmbedder as Engine
     else:
         from index.embedder_openvino import OpenVinoEmbedder as Engine  # type: ignore[assignment]  # same constructor
-    return Engine(
-        path, model_id=full_id, query_prefix=config.query_prefix, passage_prefix=config.passage_prefix
-    )
+    return Engine(path, model_id=full_id, query_prefix=config.query_prefix, passage_prefix=config.passage_prefix)
 
 
 def build_collection(config: Config, database: Database, embedder: Embedder) -> Collection:
@@ -101,9 +99,7 @@ def build_collection(config: Config, database: Database, embedder: Embedder) -> 
     return Collection(library, generations, builder, title_weight=config.retrieval.title_weight)
 
 
-def build_pipeline(
-    config: Config, collection: Collection, embedder: Embedder, generator: Generator | None
-) -> Pipeline:
+def build_pipeline(config: Config, collection: Collection, embedder: Embedder, generator: Generator | None) -> Pipeline:
     retrieval, answer = config.retrieval, config.answer
     fusion = FusionSettings(
         depth=retrieval.depth,
@@ -162,7 +158,7 @@ def _build_llamacpp(config: GeneratorConfig, cache_dir: Path, progress: LoadProg
     else:
         path = Path(config.model)
         if path.suffix != ".gguf" or not path.is_file():
-            raise ModelError(f"generator.model {config.model!r} is no .gguf file; give one, or \"packaged\"")
+            raise ModelError(f'generator.model {config.model!r} is no .gguf file; give one, or "packaged"')
         model_id = path.stem
     progress("loading the answering model", 0, 1)
     return LlamaCppGenerator(path, model_id=model_id, context_tokens=config.context_tokens)

@@ -21,9 +21,9 @@ from qa.calibration import Calibration, Signals
 from qa.evidence import EvidenceReader, Reading
 from qa.followup import standalone_question
 from qa.generators.protocol import Generator
-from qa.grounding import Grounder, Span, make_citations
-from qa.prompts import context_messages, gate_messages, passage_header, sentence_messages, short_answer_messages
-from qa.types import Answer, Done, Event, EvidenceFound, Mode, Models, Outcome, Seconds, TextWritten, Turn
+from qa.prompts import context_messages, passage_header
+from qa.types import Answer, Citation, Done, Event, EvidenceFound, Mode, Models, Outcome, Seconds, TextWritten, Turn
+from qa.writer import AnswerWriter, WriterSettings
 
 NOT_IN_ARTICLES = "The articles do not say."
 NO_ARTICLES = "There are no articles yet."
@@ -48,8 +48,6 @@ class PipelineSettings:
     prompt_chars: int = 2600
     small_collection_chars: int = 6000
     max_question_chars: int = 2000
-    max_short_tokens: int = 40
-    max_answer_tokens: int = 90
     min_confidence: float = 0.35
     min_fast_score: float = 0.45
 
@@ -110,6 +108,7 @@ class Pipeline:
         self._embedder_id = embedder_id
         self._calibration = calibration or Calibration()
         self._settings = settings or PipelineSettings()
+        self._writer_settings = WriterSettings()
         self._today = today
 
     def ask(
@@ -189,9 +188,7 @@ class Pipeline:
             raise ModelError("no answering model is configured; ask with mode 'fast' or set generator.engine")
         return question
 
-    def _find_evidence(
-        self, asked: _Question, snapshot: Snapshot, as_of: date | None, filters: Filters | None
-    ) -> None:
+    def _find_evidence(self, asked: _Question, snapshot: Snapshot, as_of: date | None, filters: Filters | None) -> None:
         """Hops 3 and 4: retrieve, then read each passage."""
         reference = reference_date(asked.standalone, as_of, self._today())
         asked.passages = self._retriever.retrieve(
@@ -209,67 +206,29 @@ class Pipeline:
         reading = asked.readings[best]
         if reading.span_score < self._settings.min_fast_score:
             return self._answer(asked, "not_in_articles", NOT_IN_ARTICLES, confidence=reading.span_score)
-        span = Span(asked.passages[best], reading.start, reading.end, 1.0)
-        quote = asked.passages[best].passage.text[reading.start : reading.end]
-        return self._answer(asked, "answered", f"{quote} [1]", quote, reading.span_score, (span,))
+        citation = Citation(1, asked.passages[best], reading.start, reading.end)
+        quote = citation.quote
+        return self._answer(asked, "answered", f"{quote} [1]", quote, reading.span_score, (citation,))
 
     def _written_answer(self, asked: _Question, generator: Generator) -> Iterator[Event]:
         """Hops 5 and 6. The short answer is shown once it is grounded; the sentence grows under it."""
-        passages = [retrieved.passage for retrieved in asked.context]
-        yes, no = generator.score(gate_messages(passages, asked.standalone), ["Yes", "No"])
-        short, span = self._short_answer(asked, generator, passages)
+        writer = AnswerWriter(generator, asked.context, asked.standalone, self._writer_settings)
+        verdict = writer.judge()
         confidence = self._calibration.probability(
-            Signals(yes - no, asked.passages[0].cosine, span.support if span is not None else 0.0)
+            Signals(verdict.yes_no, asked.passages[0].cosine, verdict.support.support if verdict.support else 0.0)
         )
-        if short is None or span is None or confidence < self._settings.min_confidence:
+        if verdict.support is None or confidence < self._settings.min_confidence:
             yield Done(self._answer(asked, "not_in_articles", NOT_IN_ARTICLES, confidence=confidence))
             return
         asked.clock.first_token = asked.clock.now()
-        yield TextWritten(short)
+        yield TextWritten(verdict.short_answer)
         sentence = ""
-        pieces = generator.stream(
-            sentence_messages(passages, asked.standalone, short), self._settings.max_answer_tokens
-        )
-        with closing(pieces):  # type: ignore[type-var]  # engines return generators, which can be closed
+        with closing(writer.write(verdict.short_answer)) as pieces:
             for piece in pieces:
                 sentence += piece
-                yield TextWritten(f"{short}\n\n{sentence.lstrip()}")
-        yield Done(self._grounded_answer(asked, short, span, sentence, confidence))
-
-    def _short_answer(
-        self, asked: _Question, generator: Generator, passages: Sequence[Passage]
-    ) -> tuple[str | None, Span | None]:
-        """A few words and where they stand; None when the model writes something nothing supports."""
-        messages = short_answer_messages(passages, asked.standalone)
-        written = "".join(generator.stream(messages, self._settings.max_short_tokens))
-        short = tidy_short_answer(written)
-        if not short:
-            return None, None
-        return short, Grounder(asked.context).support(short, hint=asked.standalone)
-
-    def _grounded_answer(
-        self, asked: _Question, short: str, span: Span, sentence: str, confidence: float
-    ) -> Answer:
-        """The written sentences that hold; the quote itself when none does or none holds the short answer."""
-        grounded = Grounder(asked.context).ground(sentence.strip())
-        if grounded.text and _covers(grounded.text, short):
-            answer, citations = grounded.text, grounded.citations
-        else:
-            citations = make_citations([span])
-            answer = f"{citations[0].quote} [1]"
-        return Answer(
-            question=asked.text,
-            standalone_question=asked.standalone,
-            outcome="answered",
-            short_answer=short,
-            answer=answer,
-            confidence=confidence,
-            models=self.models(asked.mode),
-            citations=citations,
-            passages=tuple(asked.passages),
-            generation=asked.generation,
-            seconds=asked.clock.seconds(),
-        )
+                yield TextWritten(f"{verdict.short_answer}\n\n{sentence.lstrip()}")
+        written = writer.ground(sentence, verdict)
+        yield Done(self._answer(asked, "answered", written.text, verdict.short_answer, confidence, written.citations))
 
     # Parts
 
@@ -313,7 +272,7 @@ class Pipeline:
         text: str,
         short: str | None = None,
         confidence: float = 0.0,
-        spans: Sequence[Span] = (),
+        citations: Sequence[Citation] = (),
     ) -> Answer:
         return Answer(
             question=asked.text,
@@ -323,26 +282,8 @@ class Pipeline:
             answer=text,
             confidence=confidence,
             models=self.models(asked.mode),
-            citations=make_citations(spans),
+            citations=tuple(citations),
             passages=tuple(asked.passages),
             generation=asked.generation,
             seconds=asked.clock.seconds(),
         )
-
-
-def tidy_short_answer(written: str) -> str:
-    """The first line of what the model wrote, without quotes, labels and a closing full stop; lines of a list joined."""
-    lines = [line.strip().lstrip("-*•").strip() for line in written.strip().splitlines()]
-    text = "; ".join(line for line in lines if line)
-    for label in ("Answer:", "The answer is"):
-        text = text.removeprefix(label).strip()
-    text = text.strip("\"“”'`* ")
-    return text[:-1] if text.endswith(".") and not text[:-1].endswith((".", "Inc", "Jr", "U.S", "Mr")) else text
-
-
-def _covers(text: str, short: str) -> bool:
-    from index.words import content_stems, stems
-
-    wanted = content_stems(short) or stems(short)
-    present = set(stems(text))
-    return sum(stem in present for stem in wanted) >= 0.5 * len(wanted)

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from index.collection import Collection
@@ -14,7 +15,6 @@ from index.errors import ArticleQAError, ModelError
 from index.types import Filters, RetrievedPassage
 from qa.composition import Parts
 from qa.types import Event, Mode, Turn
-from datetime import date
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,9 @@ from qa.cli.console import AsJson, DataDir, configured, one_line_errors, out, pr
 from qa.composition import build_parts
 from qa.service import service_status
 
-Paths = Annotated[list[str], typer.Argument(help="Files and folders: .txt .md .html .jsonl .jsonl.gz", show_default=False)]
+Paths = Annotated[
+    list[str], typer.Argument(help="Files and folders: .txt .md .html .jsonl .jsonl.gz", show_default=False)
+]
 
 
 def _collection(data_dir: Path | None) -> Collection:

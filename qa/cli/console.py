@@ -19,7 +19,9 @@ from qa.config import Config, load_config
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Folder of the library and the index (also: ARTICLE_QA_DATA_DIR).", show_default="var"),
+    typer.Option(
+        "--data-dir", help="Folder of the library and the index (also: ARTICLE_QA_DATA_DIR).", show_default="var"
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 

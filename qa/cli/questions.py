@@ -22,7 +22,9 @@ ModeOption = Annotated[str, typer.Option("--mode", help="fast: evidence only; fu
 
 
 def ask(
-    question: Annotated[str | None, typer.Argument(help="The question; left out with --batch.", show_default=False)] = None,
+    question: Annotated[
+        str | None, typer.Argument(help="The question; left out with --batch.", show_default=False)
+    ] = None,
     batch: Annotated[Path | None, typer.Option("--batch", help="JSONL of questions.")] = None,
     output: Annotated[Path | None, typer.Option("--out", help="JSONL of answers, for --batch.")] = None,
     as_of: AsOf = None,

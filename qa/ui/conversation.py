@@ -1,0 +1,90 @@
+"""A conversation on the page as values: one exchange a question; knows nothing of HTML or of Gradio."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from index.types import RetrievedPassage
+from qa.types import Answer, Citation, Event, EvidenceFound, TextWritten, Turn
+
+_MARKERS = re.compile(r"\s?\[\d{1,3}\]")
+
+
+class Phase(StrEnum):
+    """Where a question stands. The first three are under way; the others are final."""
+
+    WAITING = "waiting"
+    SEARCHING = "searching"
+    WRITING = "writing"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and all that is known of its answer so far."""
+
+    question: str
+    phase: Phase = Phase.WAITING
+    draft: str = ""
+    passages: tuple[RetrievedPassage, ...] = ()
+    answer: Answer | None = None
+    problem: str | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.phase in (Phase.WAITING, Phase.SEARCHING, Phase.WRITING)
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        return self.answer.citations if self.answer is not None else ()
+
+    def citation(self, marker: int) -> Citation | None:
+        return next((citation for citation in self.citations if citation.marker == marker), None)
+
+    def passage(self, rank: int) -> RetrievedPassage | None:
+        return next((retrieved for retrieved in self.passages if retrieved.rank == rank), None)
+
+
+Conversation = tuple[Exchange, ...]
+
+
+def with_event(exchange: Exchange, event: Event) -> Exchange:
+    """The exchange after one more event of its answer."""
+    if isinstance(event, EvidenceFound):
+        return replace(exchange, phase=Phase.WRITING, passages=event.passages)
+    if isinstance(event, TextWritten):
+        return replace(exchange, phase=Phase.WRITING, draft=event.draft)
+    passages = event.answer.passages or exchange.passages
+    return replace(exchange, phase=Phase.DONE, answer=event.answer, passages=passages)
+
+
+def stopped(conversation: Conversation) -> Conversation:
+    """The conversation with its last question given up, if that is under way."""
+    if conversation and conversation[-1].is_under_way:
+        return (*conversation[:-1], replace(conversation[-1], phase=Phase.STOPPED))
+    return conversation
+
+
+def is_under_way(conversation: Conversation) -> bool:
+    return bool(conversation) and conversation[-1].is_under_way
+
+
+def turns(conversation: Sequence[Exchange]) -> list[Turn]:
+    """What was said, as plain text without citation markers, for understanding a follow-up question."""
+    said: list[Turn] = []
+    for exchange in conversation:
+        reply = _reply(exchange)
+        if reply:
+            said += [{"role": "user", "content": exchange.question}, {"role": "assistant", "content": reply}]
+    return said
+
+
+def _reply(exchange: Exchange) -> str:
+    if exchange.answer is None:
+        return ""
+    return _MARKERS.sub("", exchange.answer.answer).strip() or exchange.answer.short_answer or ""

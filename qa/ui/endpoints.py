@@ -1,0 +1,134 @@
+"""What every API endpoint does, as plain typed functions over JSON values; knows nothing of Gradio, MCP or HTTP.
+
+All arguments may hold anything a program sends: each is checked, and a wrong one is a BadInputError of one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from index.errors import BadInputError, ModelError
+from index.library import Revision
+from index.readers import article_from_mapping, read_bytes
+from index.types import Article, Rejection
+from qa.types import Done, passage_json
+from qa.ui import arguments
+from qa.ui.ports import QuestionService
+
+MAX_FILES_PER_CALL = 1_000
+
+
+class Endpoints:
+    """The functions behind the API.
+
+    :param upload_folder: Where the server keeps uploads; files elsewhere are refused, whatever a caller says.
+    """
+
+    def __init__(self, service: QuestionService, *, upload_folder: Path) -> None:
+        self._service = service
+        self._upload_folder = upload_folder.resolve()
+
+    def ask(self, question: object, as_of: object, history: object, mode: object) -> dict[str, Any]:
+        question = arguments.required_text(question, "question", arguments.MAX_QUESTION_CHARS)
+        checked_mode = arguments.answer_mode(mode)
+        turns = arguments.conversation(history)
+        events = self._service.ask(
+            question, as_of=arguments.optional_date(as_of, "as_of"), history=turns, mode=checked_mode
+        )
+        for event in events:
+            if isinstance(event, Done):
+                return event.answer.to_json()
+        raise ModelError("the question ended without an answer; ask again")
+
+    def search(
+        self, query: object, k: object, published_after: object, published_before: object, source: object
+    ) -> dict[str, Any]:
+        query = arguments.required_text(query, "query", arguments.MAX_QUESTION_CHARS)
+        filters = arguments.search_filters(published_after, published_before, source)
+        count = arguments.whole_number(k, "k", 1, 100)
+        found = self._service.search(query, count, None if filters.is_empty else filters)
+        return {"query": query, "passages": [passage_json(retrieved) for retrieved in found]}
+
+    def articles(self, offset: object, limit: object) -> dict[str, Any]:
+        first = arguments.whole_number(offset, "offset", 0, 1_000_000_000)
+        size = arguments.whole_number(limit, "limit", 1, 1_000)
+        revisions, total = self._service.collection.articles(offset=first, limit=size)
+        summaries = [_summary(revision) for revision in revisions]
+        return {"articles": summaries, "total": total, "offset": first, "limit": size}
+
+    def article(self, article_id: object) -> dict[str, Any]:
+        wanted = arguments.required_text(article_id, "article_id", 500)
+        revision = self._service.collection.article(wanted)
+        num_revisions = len(self._service.collection.history(wanted))
+        article = revision.article
+        return {
+            **_summary(revision),
+            "text": article.text,
+            "content_hash": article.content_hash,
+            "metadata": dict(article.metadata),
+            "num_revisions": num_revisions,
+        }
+
+    def add_articles(self, articles: object) -> dict[str, Any]:
+        records = arguments.records(articles)
+        items = (article_from_mapping(record, f"articles[{number}]") for number, record in enumerate(records))
+        return self._service.collection.add(items, total=len(records)).to_json()
+
+    def upload(self, files: object) -> dict[str, Any]:
+        if not isinstance(files, list):
+            raise BadInputError("files must be a list of uploaded files")
+        if len(files) > MAX_FILES_PER_CALL:
+            raise BadInputError(f"files has {len(files):,} entries; send at most {MAX_FILES_PER_CALL:,} a call")
+        uploads = [self._uploaded(file, f"files[{number}]") for number, file in enumerate(files)]
+        items = (item for path, name in uploads for item in read_upload(path, name))
+        return self._service.collection.add(items).to_json()
+
+    def remove_article(self, article_id: object) -> dict[str, Any]:
+        wanted = arguments.required_text(article_id, "article_id", 500)
+        removed = self._service.collection.remove([wanted])
+        return {"removed": removed, "generation": self._service.status().get("generation")}
+
+    def rebuild(self, full: object) -> dict[str, Any]:
+        return {"generation": self._service.collection.rebuild(full=arguments.truth_value(full, "full"))}
+
+    def status(self) -> dict[str, Any]:
+        return self._service.status()
+
+    def _uploaded(self, file: object, where: str) -> tuple[Path, str]:
+        """The path and the name of an upload.
+
+        :raises BadInputError: It is no file this server received: a caller must not make it read other files.
+        """
+        path = file.get("path") if isinstance(file, Mapping) else None
+        if not isinstance(file, Mapping) or not isinstance(path, str) or "\x00" in path:
+            raise BadInputError(f'{where} must be an uploaded file such as {{"path": "…"}}; upload it first')
+        resolved = Path(path).resolve()
+        if not resolved.is_relative_to(self._upload_folder) or not resolved.is_file():
+            raise BadInputError(f"{where} is no file uploaded to this server; upload it first (it can be added once)")
+        name = file.get("orig_name")
+        return resolved, name if isinstance(name, str) and name else resolved.name
+
+
+def read_upload(path: Path, name: str) -> Iterator[Article | Rejection]:
+    """The articles of an uploaded file, which is deleted once it was read."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        yield Rejection(name, f"the upload could not be read ({error.strerror}); upload it again")
+        return
+    path.unlink(missing_ok=True)
+    yield from read_bytes(name, data, identity=None)
+
+
+def _summary(revision: Revision) -> dict[str, Any]:
+    article = revision.article
+    return {
+        "article_id": article.article_id,
+        "title": article.title,
+        "url": article.url,
+        "source": article.source,
+        "published_at": article.published_at,
+        "accepted_at": revision.accepted_at,
+    }

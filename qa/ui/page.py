@@ -1,0 +1,70 @@
+"""Puts the page together: header, tabs and API in one Gradio app; knows nothing of serving it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from qa.ui import text
+from qa.ui.api import add_endpoints
+from qa.ui.articles_html import Page
+from qa.ui.articles_panel import ArticlesPanel
+from qa.ui.ask_panel import AskPanel
+from qa.ui.endpoints import Endpoints
+from qa.ui.html import escape
+from qa.ui.ports import QuestionService
+from qa.ui.status_line import StatusLine
+
+_UPLOADS_LIVE_SECONDS = 3600
+
+
+def build_blocks(
+    service: QuestionService, *, examples: Sequence[str] = (), num_parallel: int = 2, max_queue: int = 64
+) -> gr.Blocks:
+    """The whole page and its API.
+
+    :param examples: Questions offered before the first one is asked.
+    :param num_parallel: How many questions are answered at once.
+    :param max_queue: How many requests may wait; more are refused at once.
+    """
+    blocks: gr.Blocks
+    with gr.Blocks(
+        title=text.PRODUCT,
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(_UPLOADS_LIVE_SECONDS, _UPLOADS_LIVE_SECONDS),
+    ) as blocks:
+        # First, so that no handler of the page takes an endpoint's name.
+        add_endpoints(Endpoints(service, upload_folder=Path(get_upload_folder())), num_parallel=num_parallel)
+        with gr.Row(elem_classes="aq-header"):
+            gr.HTML(_brand(), apply_default_css=False, elem_classes="aq-brand-slot")
+            status = StatusLine(service)
+        with gr.Tabs(elem_classes="aq-tabs"):
+            with gr.Tab(text.TAB_ASK):
+                asking = AskPanel(service, examples=examples, num_parallel=num_parallel)
+            with gr.Tab(text.TAB_ARTICLES):
+                articles = ArticlesPanel(service)
+        asking.wire()
+        articles.wire()
+
+        def follow(page: Page, opened: str | None) -> list[str]:
+            """The list and the invitation to ask, after the articles changed."""
+            return [articles.refresh(page, opened), asking.invitation()]
+
+        w = articles.widgets
+        status.wire(blocks, follow, inputs=[w.page, w.opened], outputs=[w.listing, asking.widgets.empty])
+    # Only what is off the queue may be called directly: the status line's ticks.
+    blocks.queue(max_size=max_queue, api_open=False, default_concurrency_limit=8)
+    return blocks
+
+
+def _brand() -> str:
+    return (
+        '<div class="aq-brand"><svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8"/>'
+        '<path d="M9 9h14v2.4H9zm0 5h9v2.4H9zm0 5h6v2.4H9z"/><rect class="aq-dot" x="17" y="18" '
+        f'width="7" height="5" rx="1.2"/></svg><div><h1>{escape(text.PRODUCT)}</h1>'
+        f"<p>{escape(text.TAGLINE)}</p></div></div>"
+    )

@@ -1,0 +1,82 @@
+"""What the page, the API and MCP need of the service behind them; knows nothing of how it answers.
+
+The real service satisfies these protocols without importing them; tests put a fake in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+from index.library import Revision
+from index.types import AddReport, Article, Filters, Rejection, RetrievedPassage
+from qa.types import Event, Mode, Turn
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done, and how much there is to do."""
+
+
+class LoadingState(Protocol):
+    """How far loading the models is; ``done`` and ``total`` count in the stage's own unit."""
+
+    @property
+    def stage(self) -> str: ...
+
+    @property
+    def done(self) -> int: ...
+
+    @property
+    def total(self) -> int: ...
+
+    @property
+    def is_ready(self) -> bool: ...
+
+    @property
+    def error(self) -> str | None: ...
+
+
+class ArticleStore(Protocol):
+    """Articles and the index over them."""
+
+    def article(self, article_id: str) -> Revision: ...
+
+    def history(self, article_id: str) -> list[Revision]: ...
+
+    def articles(self, *, offset: int = 0, limit: int = 50, query: str = "") -> tuple[list[Revision], int]: ...
+
+    def add(self, items: Iterable[Article | Rejection], *, progress: Progress = ..., total: int = 0) -> AddReport: ...
+
+    def accept(
+        self, items: Iterable[Article | Rejection], *, progress: Progress = ..., total: int = 0
+    ) -> AddReport: ...
+
+    def update(self, *, progress: Progress = ...) -> str | None: ...
+
+    def remove(self, article_ids: Sequence[str], *, progress: Progress = ...) -> list[str]: ...
+
+    def rebuild(self, *, full: bool = False, progress: Progress = ...) -> str | None: ...
+
+
+class QuestionService(Protocol):
+    """Answers questions over an article store. Every method may be called from any thread."""
+
+    @property
+    def collection(self) -> ArticleStore: ...
+
+    def loading(self) -> LoadingState: ...
+
+    def status(self) -> dict[str, Any]: ...
+
+    def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[RetrievedPassage]: ...
+
+    def ask(
+        self,
+        question: str,
+        *,
+        as_of: str | None = None,
+        history: Sequence[Turn] = (),
+        mode: Mode = "full",
+        filters: Filters | None = None,
+    ) -> Iterator[Event]:
+        """EvidenceFound, then TextWritten with the whole draft so far, then one Done; closing it stops the writing."""
+        ...

@@ -1,0 +1,184 @@
+"""Serves the page, the API and MCP on one port, safely by default; knows nothing of what they do."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import logging
+import socket
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from gradio.utils import get_upload_folder
+from starlette.types import ASGIApp
+
+from index.errors import ConfigError
+from qa.ui.assets import ICON, STYLE_SHEET
+from qa.ui.endpoints import Endpoints
+from qa.ui.guard import Guard, TrustedHosts
+from qa.ui.mcp_tools import make_mcp_server
+from qa.ui.page import build_blocks
+from qa.ui.ports import QuestionService
+from qa.ui.served_page import ServedPage
+from qa.ui.theme import make_theme
+
+_log = logging.getLogger(__name__)
+_MIB = 1 << 20
+_MAX_BODY_BYTES = 32 * _MIB
+_FILES_WORTH_PER_UPLOAD = 8  # one request may hold several files, of which each may have the full size
+_SECONDS_TO_FINISH = 5
+
+
+def create_app(
+    service: QuestionService,
+    *,
+    host: str = "127.0.0.1",
+    password: str | None = None,
+    trusted_hosts: Iterable[str] = (),
+    max_upload_bytes: int = 50 * _MIB,
+    max_queue: int = 64,
+    num_parallel: int = 2,
+    examples: Sequence[str] = (),
+) -> ASGIApp:
+    """The whole app behind its guard.
+
+    :param host: The address it will be bound to; decides which host names are trusted.
+    :param password: Needed by every request when given.
+    :param trusted_hosts: Other names this server is reached by.
+    :param max_upload_bytes: The largest file that may be uploaded.
+    :param max_queue: How many requests may wait; more are refused at once.
+    :param num_parallel: How many questions are answered at once.
+    :param examples: Questions offered on the page.
+    :raises ConfigError: If others could reach the server and there is no password.
+    """
+    check_exposure(host, password)
+    blocks = build_blocks(service, examples=examples, num_parallel=num_parallel, max_queue=max_queue)
+    endpoints = Endpoints(service, upload_folder=Path(get_upload_folder()))
+    mcp_server = make_mcp_server(endpoints, num_parallel=num_parallel)
+    mcp_app = mcp_server.streamable_http_app()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with mcp_server.session_manager.run():
+            yield
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.mount("/gradio_api/mcp", mcp_app)  # before the page, which takes all other paths
+    gr.mount_gradio_app(
+        app,
+        blocks,
+        path="/",
+        server_name=host,
+        show_error=False,  # only our own one-line errors are shown; all others stay in the log
+        max_file_size=max_upload_bytes,
+        mcp_server=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        run_history=False,
+        footer_links=[],
+        theme=make_theme(),
+        css=STYLE_SHEET,
+        favicon_path=str(ICON),
+    )
+    return Guard(
+        ServedPage(app),
+        hosts=TrustedHosts(host, trusted_hosts),
+        password=password,
+        max_body_bytes=_MAX_BODY_BYTES,
+        max_upload_bytes=_FILES_WORTH_PER_UPLOAD * max_upload_bytes,
+    )
+
+
+def serve(
+    service: QuestionService,
+    *,
+    host: str,
+    port: int,
+    password: str | None,
+    trusted_hosts: Iterable[str] = (),
+    max_upload_bytes: int = 50 * _MIB,
+    max_queue: int = 64,
+    num_parallel: int = 2,
+    examples: Sequence[str] = (),
+) -> None:
+    """Serve until interrupted; see :func:`create_app` for the parameters.
+
+    :raises ConfigError: If the address cannot be listened on, or is open to others without a password.
+    """
+    check_exposure(host, password)
+    listener = listen(host, port)
+    with contextlib.closing(listener):
+        app = create_app(
+            service,
+            host=host,
+            password=password,
+            trusted_hosts=trusted_hosts,
+            max_upload_bytes=max_upload_bytes,
+            max_queue=max_queue,
+            num_parallel=num_parallel,
+            examples=examples,
+        )
+        make_server(app).run(sockets=[listener])
+
+
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # a client could claim to be somebody else
+        ws="none",
+        timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+    )
+    return uvicorn.Server(config)
+
+
+def check_exposure(host: str, password: str | None) -> None:
+    """:raises ConfigError: If other machines could reach the server without a password, or the password is empty."""
+    if password is not None and not password.strip():
+        raise ConfigError("the password is empty; set one, or leave it out to serve this machine only")
+    if password is None and not _is_loopback(host):
+        raise ConfigError(
+            f"host {host!r} can be reached from other machines, so a password is needed; "
+            "set one, or use the host 127.0.0.1"
+        )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """:raises ConfigError: If the address is taken, not this machine's, or not allowed."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise ConfigError(f"host {host!r}, port {port} is no address to listen on: {error}") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ConfigError(_bind_problem(host, port, error)) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _bind_problem(host: str, port: int, error: Exception) -> str:
+    code = getattr(error, "errno", None)
+    if code == errno.EADDRINUSE:
+        return f"port {port} of {host} is in use; stop the program that has it, or choose another port"
+    if code == errno.EACCES:
+        return f"port {port} of {host} is not allowed to this user; choose a port above 1023"
+    return f"cannot listen on port {port} of {host}: {error}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

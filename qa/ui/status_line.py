@@ -1,0 +1,104 @@
+"""The status line: what is loading, how many articles, which generation and model; knows nothing of the tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from index.errors import ArticleQAError
+from qa.ui import text
+from qa.ui.components import PRIVATE, html_panel
+from qa.ui.html import day, escape, progress_bar
+from qa.ui.ports import LoadingState, QuestionService
+
+LOADING_POLL_SECONDS = 0.5
+READY_POLL_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the line shows now. ``index_key`` changes with the articles, and only then."""
+
+    html: str = ""
+    index_key: str = ""
+    is_ready: bool = False
+
+
+class StatusLine:
+    """Builds the line inside the current Blocks and says what it should show."""
+
+    def __init__(self, service: QuestionService) -> None:
+        self._service = service
+        self._seen = gr.State(Seen())
+        self._line = html_panel("", "aq-status-slot")
+        self._timer = gr.Timer(LOADING_POLL_SECONDS)
+
+    def wire(
+        self, blocks: gr.Blocks, follow: Callable[..., list[Any]], inputs: Sequence[Any], outputs: Sequence[Any]
+    ) -> None:
+        """Connect the events; call once, after every component of the page exists.
+
+        :param follow: Called with the values of ``inputs`` when the articles changed, by whatever way; returns values
+            for ``outputs``, which show them.
+        """
+
+        def tick(seen: Seen, *values: Any) -> list[Any]:
+            now = self.look()
+            if now == seen:
+                return [gr.skip()] * (3 + len(outputs))
+            followed = follow(*values) if now.index_key != seen.index_key else [gr.skip()] * len(outputs)
+            return [now, now.html, self._pace(now, seen), *followed]
+
+        everything = {"inputs": [self._seen, *inputs], "outputs": [self._seen, self._line, self._timer, *outputs]}
+        # Off the queue: one small request a tick, and nothing at all to draw unless something changed.
+        blocks.load(tick, **everything, queue=False, **PRIVATE)
+        self._timer.tick(tick, **everything, queue=False, **PRIVATE)
+
+    def look(self) -> Seen:
+        loading = self._service.loading()
+        try:
+            status = self._service.status()
+        except ArticleQAError as error:
+            return Seen(_line(_state("error", str(error)), ""), "", loading.is_ready)
+        key = f"{status.get('generation')}/{status.get('num_articles')}"
+        return Seen(status_html(loading, status), key, loading.is_ready or loading.error is not None)
+
+    def _pace(self, now: Seen, seen: Seen) -> Any:
+        if now.is_ready == seen.is_ready:
+            return gr.skip()
+        return gr.Timer(READY_POLL_SECONDS if now.is_ready else LOADING_POLL_SECONDS)
+
+
+def status_html(loading: LoadingState, status: dict[str, Any]) -> str:
+    """The line for a state of loading and the service's status."""
+    problem = status.get("problem")
+    if loading.error is not None:
+        state = _state("error", f"{text.STATUS_ERROR}: {loading.error}")
+    elif not loading.is_ready:
+        state = f'<div class="aq-loading">{progress_bar(loading.stage, loading.done, loading.total)}</div>'
+    elif problem:
+        state = _state("warning", str(problem))
+    else:
+        state = _state("ready", text.STATUS_READY)
+    return _line(state, "".join(f"<li>{escape(fact)}</li>" for fact in _facts(status)))
+
+
+def _facts(status: dict[str, Any]) -> list[str]:
+    count = int(status.get("num_articles") or 0)
+    facts = [text.STATUS_ONE_ARTICLE if count == 1 else text.STATUS_ARTICLES.format(count=f"{count:,}")]
+    if status.get("newest_published_at"):
+        facts.append(text.STATUS_NEWEST.format(day=day(str(status["newest_published_at"]), text.NO_DATE)))
+    facts.append(str(status.get("generation") or text.STATUS_NO_GENERATION))
+    generator = (status.get("models") or {}).get("generator")
+    return [*facts, str(generator).rsplit("/", 1)[-1]] if generator else facts
+
+
+def _state(kind: str, label: str) -> str:
+    return f'<span class="aq-state aq-state-{kind}"><i aria-hidden="true"></i>{escape(label)}</span>'
+
+
+def _line(state: str, facts: str) -> str:
+    return f'<div class="aq-status" role="status">{state}<ul>{facts}</ul></div>'

@@ -1,0 +1,112 @@
+"""Every text of the page, in one place; knows nothing of where it is shown."""
+
+from __future__ import annotations
+
+PRODUCT = "Article QA"
+TAGLINE = "Ask your articles. Every answer is quoted from them."
+
+# Tabs
+TAB_ASK = "Ask"
+TAB_ARTICLES = "Articles"
+
+# Asking
+EMPTY_TITLE = "What would you like to know?"
+EMPTY_TEXT = (
+    "Ask in your own words. You get a short answer with the sentences it rests on, or a plain “not in the articles”."
+)
+EMPTY_EXAMPLES = "Try one of these"
+QUESTION_LABEL = "Your question"
+QUESTION_PLACEHOLDER = "Ask about your articles, for example “Who must approve the licence?”"
+AS_OF_LABEL = "As of (optional date)"
+SEND = "Ask"
+STOP = "Stop"
+RETRY = "Ask again"
+NEW_CONVERSATION = "New conversation"
+YOU = "You asked"
+
+WAITING_FOR_MODELS = "The models are still loading. Your question is asked as soon as they are ready."
+SEARCHING = "Searching the articles"
+READING = "Reading {count} passages"
+WRITING = "Writing"
+STOPPED = "Stopped. Nothing above was checked against the articles."
+STOPPED_EARLY = "Stopped before anything was written."
+FAILED_TITLE = "This question was not answered"
+FAILED_UNEXPECTED = "Something went wrong inside the program; its log says what. Your question is kept: ask again."
+
+NOT_IN_ARTICLES_TITLE = "The articles do not say"
+NOT_IN_ARTICLES_TEXT = (
+    "No passage answers this question. The closest passages are shown beside it, so that you can judge for yourself."
+)
+NO_ARTICLES_TITLE = "There are no articles yet"
+NO_ARTICLES_TEXT = "Add one in the Articles tab (a file, several, or pasted text) and ask again."
+NO_ARTICLES_BUTTON = "Add articles"
+
+CONFIDENCE_WORDS = ((0.85, "High confidence"), (0.6, "Medium confidence"), (0.0, "Low confidence"))
+CONFIDENCE_TOOLTIP = "At this level, about {tenths} of 10 short answers are right."
+CITATION_TOOLTIP = "Source {marker}: {quote}"
+
+# Sources
+SOURCES_TITLE = "Sources"
+SOURCES_EMPTY = "The passages an answer rests on appear here, with the words it quotes highlighted."
+EVIDENCE_TITLE = "Found passages"
+EVIDENCE_NOTE = "The answer is being written from these."
+CLOSEST_TITLE = "Closest passages"
+CLOSEST_NOTE = "None of these answers the question."
+OTHER_PASSAGES = "Other passages that were read ({count})"
+OPEN_ARTICLE = "Read in article"
+ORIGINAL = "Original"
+ORIGINAL_LABEL = "Original of “{title}” (opens in a new tab)"
+UNKNOWN_SOURCE = "Unknown source"
+NO_DATE = "no date"
+
+# Reading an article
+BACK_TO_SOURCES = "Back to sources"
+CLOSE_ARTICLE = "Close"
+ARTICLE_CHANGED = "The article was revised after this answer; the quoted words are no longer in it."
+READER_EMPTY_TITLE = "Choose an article to read it"
+READER_EMPTY_TEXT = "Its text appears here. You can also remove it from the collection."
+REVISIONS = "{count} revisions"
+ADDED_AT = "Added {day}"
+REMOVE = "Remove"
+REMOVE_QUESTION = "Remove this article and its text for good?"
+REMOVE_YES = "Remove"
+REMOVE_NO = "Keep"
+REMOVED = "“{title}” was removed."
+
+# Articles
+SEARCH_LABEL = "Search articles"
+SEARCH_PLACEHOLDER = "Title, source or address"
+ADD_TITLE = "Add articles"
+UPLOAD_LABEL = "Drop files here or choose them (.txt, .md, .html, .json, .jsonl, .jsonl.gz)"
+PASTE_TITLE_LABEL = "Title (optional)"
+PASTE_TITLE_PLACEHOLDER = "Otherwise the first line"
+PASTE_TEXT_LABEL = "Or paste a text"
+PASTE_TEXT_PLACEHOLDER = "The article’s text"
+PASTE_BUTTON = "Add text"
+PASTED = "Pasted text"
+REBUILD = "Rebuild index"
+LIST_EMPTY_TITLE = "No articles yet"
+LIST_EMPTY_TEXT = "Drop a file above, or paste a text. You can ask about it seconds later."
+LIST_NO_MATCH = "No article’s title, source or address contains “{query}”."
+LIST_COUNT = "{first}–{last} of {total} articles"
+LIST_COUNT_ALL = "{total} articles"
+LIST_COUNT_ONE = "1 article"
+NEWER = "Newer"
+OLDER = "Older"
+
+STAGE_UPLOADED = "reading files"
+INDEXED = "Ready to be asked about."
+NOT_INDEXED = "Stored, but not searchable yet: {error}"
+REBUILT = "The index was rebuilt: {generation}."
+VERDICT_WORDS = (("added", "added"), ("revised", "revised"), ("unchanged", "unchanged"), ("duplicates", "duplicate"))
+VERDICT_REJECTED = "rejected"
+VERDICT_EMPTY = "no articles in it"
+
+# Status line
+STATUS_LOADING = "Loading"
+STATUS_READY = "Ready"
+STATUS_ERROR = "A model could not be loaded"
+STATUS_ARTICLES = "{count} articles"
+STATUS_ONE_ARTICLE = "1 article"
+STATUS_NEWEST = "newest {day}"
+STATUS_NO_GENERATION = "no index yet"

@@ -1,0 +1,101 @@
+"""Has the model judge whether passages hold the answer, write it, and keeps only what the passages support.
+
+Knows nothing of retrieval or of how confident is confident enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator as Pieces
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import cast
+
+from index.types import RetrievedPassage
+from index.words import content_stems, stems
+from qa.generators.protocol import Generator
+from qa.grounding import GroundedText, Grounder, Span, make_citations
+from qa.prompts import gate_messages, sentence_messages, short_answer_messages
+
+_MIN_SHORT_COVERAGE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class WriterSettings:
+    """Most tokens of a short answer and of the sentences that follow it."""
+
+    max_short_tokens: int = 40
+    max_answer_tokens: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``yes_no``: log P(Yes) - log P(No) that the passages state the answer; ``support``: where the short answer
+    stands, None when nothing supports it."""
+
+    yes_no: float
+    short_answer: str
+    support: Span | None
+
+
+class AnswerWriter:
+    """Works on one question.
+
+    :param context: The passages in the order of the prompt.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        context: Sequence[RetrievedPassage],
+        question: str,
+        settings: WriterSettings | None = None,
+    ) -> None:
+        self._generator = generator
+        self._passages = [retrieved.passage for retrieved in context]
+        self._question = question
+        self._settings = settings or WriterSettings()
+        self._grounder = Grounder(context)
+
+    def judge(self) -> Verdict:
+        """Ask for Yes or No, then for the answer in a few words, and look for what supports it."""
+        yes, no = self._generator.score(gate_messages(self._passages, self._question), ["Yes", "No"])
+        messages = short_answer_messages(self._passages, self._question)
+        short = tidy_short_answer("".join(self._generator.stream(messages, self._settings.max_short_tokens)))
+        return Verdict(yes - no, short, self._grounder.support(short, hint=self._question))
+
+    def write(self, short_answer: str) -> Pieces[str, None, None]:
+        """The sentence around the short answer, piece by piece; closing it stops the model."""
+        messages = sentence_messages(self._passages, self._question, short_answer)
+        # Every engine returns a generator, so that it can be closed; the protocol only promises iteration.
+        pieces = cast("Pieces[str, None, None]", self._generator.stream(messages, self._settings.max_answer_tokens))
+        with closing(pieces):
+            yield from pieces
+
+    def ground(self, written: str, verdict: Verdict) -> GroundedText:
+        """The written sentences that hold; the quote itself when none of them does, or none holds the short answer."""
+        grounded = self._grounder.ground(written.strip())
+        if grounded.text and _coverage(verdict.short_answer, grounded.text) >= _MIN_SHORT_COVERAGE:
+            return grounded
+        assert verdict.support is not None, "only a supported short answer is written out"
+        citations = make_citations([verdict.support])
+        return GroundedText(f"{citations[0].quote} [1]", citations, grounded.dropped)
+
+
+def tidy_short_answer(written: str) -> str:
+    """What the model wrote without quotes, labels, list marks and a closing full stop, on one line."""
+    lines = [line.strip().lstrip("-*•").strip() for line in written.strip().splitlines()]
+    text = "; ".join(line for line in lines if line)
+    for label in ("Answer:", "The answer is"):
+        text = text.removeprefix(label).strip()
+    text = text.strip("\"“”'`* ")
+    # A full stop that belongs to an abbreviation ("U.S.", "Apple Inc.") stays.
+    is_abbreviation = text.endswith(".") and ("." in text[:-1].rsplit(" ", 1)[-1] or text[:-1].endswith(("Inc", "Jr")))
+    return text.removesuffix(".") if not is_abbreviation else text
+
+
+def _coverage(wanted: str, text: str) -> float:
+    """Share, in [0, 1], of the words of ``wanted`` that stand in ``text``."""
+    wanted_stems = content_stems(wanted) or stems(wanted)
+    present = set(stems(text))
+    return sum(stem in present for stem in wanted_stems) / len(wanted_stems) if wanted_stems else 0.0

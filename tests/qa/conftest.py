@@ -1,0 +1,160 @@
+"""Engines for the tests of generators: the packaged model, a tiny random one, and a server that only pretends."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import pytest
+
+from qa.generators.llamacpp import LlamaCppGenerator
+from qa.generators.packaged_model import PACKAGED_MODEL, packaged_model_path
+
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+CONTEXT_TOKENS = 512
+
+
+@pytest.fixture(scope="session")
+def packaged_gguf() -> Path:
+    """The real model, joined once for all test runs of this user."""
+    configured = os.environ.get("ARTICLE_QA_CACHE_DIR")
+    return packaged_model_path(Path(configured) if configured else platformdirs.user_cache_path("article-qa"))
+
+
+@pytest.fixture(scope="session")
+def llama(packaged_gguf: Path) -> Iterator[LlamaCppGenerator]:
+    generator = LlamaCppGenerator(packaged_gguf, model_id=PACKAGED_MODEL.model_id, context_tokens=2048)
+    yield generator
+    generator.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random Qwen2 of two layers and its own byte-level tokenizer; what it writes is noise."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<|im_start|>", "<|im_end|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(["Yes No The quick brown fox jumps over the lazy dog."] * 20, trainer)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",  # noqa: S106  No password.
+        additional_special_tokens=["<|im_start|>"],
+    )
+    fast.chat_template = CHATML
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=len(fast),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=CONTEXT_TOKENS,
+        eos_token_id=fast.eos_token_id,
+    )
+    folder = tmp_path_factory.mktemp("tiny-model")
+    fast.save_pretrained(folder)
+    Qwen2ForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+class FakeChatServer:
+    """An OpenAI-compatible server on a loopback port whose next replies a test sets."""
+
+    def __init__(self) -> None:
+        self.respond: Callable[[BaseHTTPRequestHandler, dict[str, Any]], None] = answer_in_words
+        self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.broken_connections = threading.Semaphore(0)
+        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._httpd.server_address[1]}/v1"
+        self._thread = threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+
+    def close(self) -> None:
+        self._httpd.shutdown()
+        self._httpd.server_close()
+        self._thread.join()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                server.requests.append((self.path, dict(self.headers), body))
+                try:
+                    server.respond(self, body)
+                except (BrokenPipeError, ConnectionResetError):
+                    server.broken_connections.release()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Not to stderr."""
+
+        return Handler
+
+
+def send(handler: BaseHTTPRequestHandler, status: int, text: str, content_type: str = "application/json") -> None:
+    handler.send_response(status)
+    handler.send_header("Content-Type", content_type)
+    handler.send_header("Content-Length", str(len(text.encode())))
+    handler.end_headers()
+    handler.wfile.write(text.encode())
+
+
+def send_events(handler: BaseHTTPRequestHandler, events: list[str], pause_seconds: float = 0.0) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/event-stream")
+    handler.end_headers()
+    for event in events:
+        handler.wfile.write(f"{event}\n\n".encode())
+        handler.wfile.flush()
+        time.sleep(pause_seconds)
+
+
+def delta(text: str | None, finish_reason: str | None = None) -> str:
+    choice = {"index": 0, "delta": {"content": text} if text else {}, "finish_reason": finish_reason}
+    return "data: " + json.dumps({"choices": [choice]})
+
+
+def answer_in_words(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
+    """One word a token, a context of CONTEXT_TOKENS words, and Yes over No."""
+    if handler.path == "/tokenize":
+        send(handler, 200, json.dumps({"tokens": body["content"].split()}))
+    elif sum(len(message["content"].split()) for message in body["messages"]) > CONTEXT_TOKENS:
+        send(handler, 400, json.dumps({"error": {"message": "the prompt is longer than the context", "code": 400}}))
+    elif body.get("logprobs"):
+        top = [{"token": "Yes", "logprob": -0.1}, {"token": "No", "logprob": -2.5}, {"token": "The", "logprob": -7.0}]
+        send(handler, 200, json.dumps({"choices": [{"logprobs": {"content": [{"top_logprobs": top}]}}]}))
+    else:
+        words = ["A ", "reply ", "of ", "some ", "words ", "é中. "] * 50
+        send_events(
+            handler, [delta(word) for word in words[: body["max_tokens"]]] + [delta(None, "stop"), "data: [DONE]"]
+        )
+
+
+@pytest.fixture
+def chat_server() -> Iterator[FakeChatServer]:
+    server = FakeChatServer()
+    yield server
+    server.close()

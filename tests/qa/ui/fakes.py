@@ -1,0 +1,259 @@
+"""A service with scripted answers over articles kept in memory, in place of the real one behind the page and the API."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from index.errors import BadInputError
+from index.library import Revision
+from index.types import AddReport, Article, Filters, Passage, Rejection, RetrievedPassage, make_article
+from qa.types import Answer, Citation, Done, Event, EvidenceFound, Mode, Models, Seconds, TextWritten, Turn
+
+LICENCE_TEXT = (
+    "Xiaomi has waited for months for a permit to build electric cars on its own.\n\n"
+    "The licence must come from the National Development and Reform Commission, which has not granted it so far. "
+    "Bloomberg reported on the delay almost a month ago.\n\n"
+    "Other young brands, such as Li Auto and WM Motor, had the same trouble and bought factories from companies that "
+    "already had the permits. NIO chose another way and worked with JAC."
+)
+LICENCE = make_article(
+    LICENCE_TEXT,
+    title="Xiaomi is still waiting for its car licence",
+    url="https://news.example/xiaomi-licence",
+    source="Example News",
+    published_at="2022-08-26",
+)
+LANDING = make_article(
+    "India's Chandrayaan-3 lander touched down near the south pole of the Moon on 23 August 2023. "
+    "It was the fourth soft landing by a country on the Moon.",
+    title="Chandrayaan-3 lands near the Moon's south pole",
+    url="https://space.example/chandrayaan",
+    source="Space Desk",
+    published_at="2023-08-23",
+)
+QUOTE = "The licence must come from the National Development and Reform Commission"
+LICENCE_QUESTION = "Who must approve the licence?"
+PRICE_QUESTION = "What does the car cost?"
+
+
+@dataclass(frozen=True, slots=True)
+class FakeLoading:
+    stage: str = "ready"
+    done: int = 1
+    total: int = 1
+    is_ready: bool = True
+    error: str | None = None
+
+
+def no_progress(stage: str, done: int, total: int) -> None:
+    pass
+
+
+class FakeCollection:
+    """Articles in a dictionary; every write makes a generation."""
+
+    def __init__(self, articles: Iterable[Article] = (), *, build_seconds: float = 0.0) -> None:
+        self._lock = threading.Lock()
+        self._histories: dict[str, list[Revision]] = {}
+        self._number = 0
+        self._build_seconds = build_seconds
+        self.busy: Exception | None = None
+        for article in articles:
+            self._put(article)
+        self.update()
+
+    @property
+    def generation(self) -> str:
+        return f"gen-{self._number:06d}"
+
+    def article(self, article_id: str) -> Revision:
+        history = self._histories.get(article_id)
+        if not history:
+            raise BadInputError(f"there is no article {article_id!r}; /articles lists what there is")
+        return history[0]
+
+    def history(self, article_id: str) -> list[Revision]:
+        return list(self._histories.get(article_id, ()))
+
+    def articles(self, *, offset: int = 0, limit: int = 50, query: str = "") -> tuple[list[Revision], int]:
+        matching = [
+            history[0]
+            for history in self._histories.values()
+            if query.lower()
+            in f"{history[0].article.title} {history[0].article.source} {history[0].article.url}".lower()
+        ]
+        matching.sort(key=lambda revision: revision.article.published_at or "", reverse=True)
+        return matching[offset : offset + limit], len(matching)
+
+    def add(
+        self,
+        items: Iterable[Article | Rejection],
+        *,
+        progress: Callable[[str, int, int], None] = no_progress,
+        total: int = 0,
+    ) -> AddReport:
+        report = self.accept(items, progress=progress, total=total)
+        return replace(report, generation=self.update(progress=progress))
+
+    def accept(
+        self,
+        items: Iterable[Article | Rejection],
+        *,
+        progress: Callable[[str, int, int], None] = no_progress,
+        total: int = 0,
+    ) -> AddReport:
+        tally = {"added": 0, "revised": 0, "unchanged": 0}
+        rejected = []
+        with self._lock:
+            for item in items:
+                if isinstance(item, Rejection):
+                    rejected.append(item)
+                else:
+                    tally[self._put(item)] += 1
+        return AddReport(**tally, rejected=tuple(rejected))
+
+    def update(self, *, progress: Callable[[str, int, int], None] = no_progress) -> str | None:
+        if self.busy is not None:
+            raise self.busy
+        for done in range(5):
+            progress("embedding passages", done, 5)
+            time.sleep(self._build_seconds / 5)
+        self._number += 1
+        return self.generation
+
+    def remove(
+        self, article_ids: Sequence[str], *, progress: Callable[[str, int, int], None] = no_progress
+    ) -> list[str]:
+        removed = [article_id for article_id in article_ids if self._histories.pop(article_id, None)]
+        if not removed:
+            raise BadInputError(f"there is no article {', '.join(map(repr, article_ids))}; nothing was removed")
+        self.update(progress=progress)
+        return removed
+
+    def rebuild(self, *, full: bool = False, progress: Callable[[str, int, int], None] = no_progress) -> str | None:
+        return self.update(progress=progress)
+
+    def _put(self, article: Article) -> str:
+        history = self._histories.setdefault(article.article_id, [])
+        if history and history[0].article.content_hash == article.content_hash:
+            return "unchanged"
+        history.insert(0, Revision(len(history) + 1, article, "2024-05-01T10:00:00+00:00"))
+        return "revised" if len(history) > 1 else "added"
+
+
+@dataclass
+class FakeService:
+    """Answers LICENCE_QUESTION, says "not in the articles" to every other question.
+
+    :param word_seconds: How long each word of a draft takes.
+    :param script: Events to give for a question instead.
+    """
+
+    collection: FakeCollection = field(default_factory=lambda: FakeCollection([LICENCE, LANDING]))
+    word_seconds: float = 0.0
+    state: FakeLoading = FakeLoading()
+    script: dict[str, list[Event]] = field(default_factory=dict)
+    error: Exception | None = None
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    num_stopped: int = 0
+
+    def loading(self) -> FakeLoading:
+        return self.state
+
+    def status(self) -> dict[str, Any]:
+        revisions, total = self.collection.articles(limit=1)
+        return {
+            "generation": self.collection.generation,
+            "num_articles": total,
+            "num_passages": total * 3,
+            "newest_published_at": revisions[0].article.published_at if revisions else None,
+            "models": {"embedder": "all-MiniLM-L6-v2", "evidence": "same", "generator": "Qwen2.5-Coder-1.5B-Instruct"},
+            "problem": None,
+        }
+
+    def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[RetrievedPassage]:
+        self.asked.append({"query": query, "k": k, "filters": filters})
+        revisions, _ = self.collection.articles(limit=k)
+        return [retrieved(revision.article, rank) for rank, revision in enumerate(revisions, start=1)]
+
+    def ask(
+        self,
+        question: str,
+        *,
+        as_of: str | None = None,
+        history: Sequence[Turn] = (),
+        mode: Mode = "full",
+        filters: Filters | None = None,
+    ) -> Iterator[Event]:
+        self.asked.append({"question": question, "as_of": as_of, "history": list(history), "mode": mode})
+        if self.error is not None:
+            raise self.error
+        try:
+            for event in self.script.get(question) or self._events(question, mode):
+                yield event
+                time.sleep(self.word_seconds)
+        except GeneratorExit:
+            self.num_stopped += 1
+            raise
+
+    def _events(self, question: str, mode: Mode) -> list[Event]:
+        _, total = self.collection.articles(limit=1)
+        passages = tuple(self.search(question, 5))
+        self.asked.pop()
+        if not total:
+            return [Done(answer(question, "no_articles", passages=()))]
+        if question != LICENCE_QUESTION:
+            return [EvidenceFound(question, passages), Done(answer(question, "not_in_articles", passages=passages))]
+        found = EvidenceFound(question, passages)
+        words = ["The", "National", "Development", "and", "Reform", "Commission", "must", "approve", "the", "licence."]
+        drafts: list[Event] = [TextWritten(" ".join(words[: n + 1])) for n in range(len(words))]
+        final = Done(licence_answer(next(p for p in passages if p.passage.article_id == LICENCE.article_id), passages))
+        return [found, *(drafts if mode == "full" else []), final]
+
+
+def retrieved(article: Article, rank: int = 1) -> RetrievedPassage:
+    """The whole text of an article as one passage."""
+    passage = Passage(
+        passage_id=rank << 16,
+        article_id=article.article_id,
+        revision_id=rank,
+        title=article.title,
+        url=article.url,
+        source=article.source,
+        published_at=article.published_at,
+        text=article.text,
+        start=0,
+        end=len(article.text),
+    )
+    return RetrievedPassage(passage, rank, 1.0 / rank, "fusion", 0.5, 3.0)
+
+
+def answer(question: str, outcome: Any, **changes: Any) -> Answer:
+    models = Models("all-MiniLM-L6-v2", "same", "Qwen2.5-Coder-1.5B-Instruct")
+    base = Answer(question, question, outcome, None, "", 0.0, models, generation="gen-000001")
+    return replace(base, **changes)
+
+
+def cited(found: RetrievedPassage, words: str, marker: int = 1) -> Citation:
+    start = found.passage.text.index(words)
+    return Citation(marker, found, start, start + len(words))
+
+
+def licence_answer(found: RetrievedPassage, passages: tuple[RetrievedPassage, ...]) -> Answer:
+    return answer(
+        LICENCE_QUESTION,
+        "answered",
+        short_answer="The National Development and Reform Commission",
+        answer=(
+            "The licence must come from the National Development and Reform Commission. [1] "
+            "Li Auto and WM Motor had the same trouble and bought factories. [2]"
+        ),
+        confidence=0.91,
+        citations=(cited(found, QUOTE), cited(found, "Li Auto and WM Motor, had the same trouble", 2)),
+        passages=passages,
+        seconds=Seconds(0.02, 0.2, 0.9, 2.4),
+    )
