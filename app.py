@@ -48,12 +48,20 @@ def serve(
         from qa.ui.server import serve as serve_page
 
         service = Service(lambda progress: build_parts(config, progress=progress))
-        serve_page(
-            service,
-            host=host or config.serve.host,
-            port=config.serve.port if port is None else port,
-            password=config.serve.password,
-        )
+        service.start()
+        try:
+            serve_page(
+                service,
+                host=host or config.serve.host,
+                port=config.serve.port if port is None else port,
+                password=config.serve.password,
+                trusted_hosts=config.serve.allowed_hosts,
+                max_upload_bytes=config.serve.max_upload_mb << 20,
+                max_queue=config.serve.max_queue,
+                examples=config.serve.examples,
+            )
+        finally:
+            service.close()
 
 
 def main() -> None:

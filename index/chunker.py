@@ -71,14 +71,15 @@ class Chunker:
         yield Span(pieces[start][0].start, pieces[-1][0].end)
 
     def _cut_long(self, text: str, sentence: Sentence, length: int) -> list[tuple[Sentence, int]]:
-        if length <= self.settings.max_tokens:
+        if length <= self.settings.max_tokens or sentence.end - sentence.start < 2:
             return [(sentence, length)]
         num_parts = -(-length // self.settings.max_tokens)
         width = -(-(sentence.end - sentence.start) // num_parts)
         cuts = _cut_points(text, sentence.start, sentence.end, width)
         parts = [Sentence(a, b, sentence.paragraph) for a, b in cuts]
         lengths = self._count_tokens([text[p.start : p.end] for p in parts])
-        return list(zip(parts, lengths, strict=True))
+        # Parts of one length in characters may differ in tokens: a long word can be one token, or many.
+        return [piece for part, n in zip(parts, lengths, strict=True) for piece in self._cut_long(text, part, n)]
 
 
 def _cut_points(text: str, start: int, end: int, width: int) -> list[tuple[int, int]]:
@@ -89,7 +90,7 @@ def _cut_points(text: str, start: int, end: int, width: int) -> list[tuple[int, 
         if stop < end:
             space = max(text.rfind(" ", start + width // 2, stop), text.rfind("\n", start + width // 2, stop))
             stop = space if space > start else stop
-        cuts.append((start, stop))
+        cuts.append((start, start + len(text[start:stop].rstrip())))
         start = stop
         while start < end and text[start].isspace():
             start += 1

@@ -100,6 +100,8 @@ class Database:
         try:
             connection = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
             connection.row_factory = sqlite3.Row
+            # Damaged text must reach the check of its hash, not fail in the driver with the text in the message.
+            connection.text_factory = _decode
             connection.execute("PRAGMA synchronous = EXTRA")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
@@ -122,3 +124,7 @@ class Database:
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return StorageError(f"{self.path} is in use by another program; try again in a moment")
         return StorageError(f"{self.path}: {error}")
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace")

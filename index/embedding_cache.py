@@ -34,9 +34,8 @@ class EmbeddingCache:
                     (self._model_id, *some),
                 )
                 for row in rows:
-                    vector = np.frombuffer(row["vector"], dtype=np.float32)
-                    if vector.shape == (self._dim,):
-                        found[bytes(row["input_hash"])] = vector
+                    if len(row["vector"]) == self._dim * np.dtype(np.float32).itemsize:
+                        found[bytes(row["input_hash"])] = np.frombuffer(row["vector"], dtype=np.float32)
         return [found.get(key) for key in keys]
 
     def put(self, texts: Sequence[str], vectors: FloatArray, article_ids: Sequence[str]) -> None:

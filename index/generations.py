@@ -6,6 +6,7 @@ the next one in a hidden folder and publishes it by a rename.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from index.atomic import fsync_folder, write_atomically
 from index.errors import BadInputError, BuilderBusyError, DamagedIndexError, NoGenerationError, StorageError
 from index.manifest import read_manifest, verify_files
 
+_log = logging.getLogger(__name__)
 _NAME = re.compile(r"gen-(\d{6,})")
 _CURRENT = "CURRENT"
 _BUILDING = ".building-"
@@ -64,12 +66,13 @@ class Generations:
     def candidates(self) -> list[str]:
         """Generations to open, best first: the live one, the older ones, then those newer than the live one, which an
         operator rolled back from. Damage is not looked for."""
-        newest_first = self.names()[::-1]
         try:
             live = self.current()
         except DamagedIndexError:
             live = None
-        if live is None:
+        newest_first = self.names()[::-1]
+        # A builder may publish, and prune what was live, between the two look-ups.
+        if live is None or live not in newest_first:
             return newest_first
         position = newest_first.index(live)
         return newest_first[position:] + newest_first[:position]
@@ -115,9 +118,13 @@ class Generations:
             fsync_folder(folder)
             folder.rename(self.path(name))
             fsync_folder(self.folder)
-        except OSError as error:
+            self.make_current(name)
+        except (OSError, StorageError) as error:
+            if not folder.exists() and not self._is_live(name):  # renamed, and nobody would ever open it
+                self._discard(name)
+            if isinstance(error, StorageError):
+                raise
             raise StorageError(f"cannot publish {name}: {error.strerror}") from error
-        self.make_current(name)
         self._prune()
 
     def make_current(self, name: str) -> None:
@@ -153,14 +160,29 @@ class Generations:
         for path in self.folder.glob(f".{_CURRENT}.*.tmp"):
             path.unlink(missing_ok=True)
 
+    def _is_live(self, name: str) -> bool:
+        try:
+            return self.current() == name
+        except (DamagedIndexError, StorageError):
+            return False
+
     def _prune(self) -> None:
         live = self.current()
         for name in self.names()[: -self._keep]:
             if name != live:
-                # Renamed first: a crash half way must not leave a generation with files missing.
-                doomed = self.folder / f"{_BUILDING}{name}-pruned"
-                self.path(name).rename(doomed)
-                shutil.rmtree(doomed, ignore_errors=True)
+                self._discard(name)
+
+    def _discard(self, name: str) -> None:
+        # Renamed first: a crash half way must not leave a generation with files missing.
+        doomed = self.folder / f"{_BUILDING}{name}-pruned"
+        try:
+            self.path(name).rename(doomed)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            _log.warning("cannot remove %s, which is tried again after the next build: %s", name, error.strerror)
+            return
+        shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _number(name: str) -> int:

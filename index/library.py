@@ -180,6 +180,7 @@ def _accept_one(connection: sqlite3.Connection, article: Article, now: str) -> V
     else:
         article_id, is_live = str(known["article_id"]), known["status"] == "live"
         if is_live and known["content_hash"] == article.content_hash:
+            _mend(connection, int(known["revision_id"]), article)
             return "unchanged"
     is_duplicate = not is_live and _is_text_live(connection, article.text_hash)
     revision_id = _insert_revision(connection, article, article_id, now)
@@ -194,9 +195,9 @@ def _accept_one(connection: sqlite3.Connection, article: Article, now: str) -> V
 
 
 def _find(connection: sqlite3.Connection, article: Article) -> sqlite3.Row | None:
-    """The article with this url, else with this id; with the content hash of its current revision."""
+    """The article with this url, else with this id; with the id and the content hash of its current revision."""
     row: sqlite3.Row | None = connection.execute(
-        "SELECT a.article_id, a.status, r.content_hash FROM articles a "
+        "SELECT a.article_id, a.status, r.revision_id, r.content_hash FROM articles a "
         "LEFT JOIN revisions r ON r.revision_id = a.current_revision "
         "WHERE a.url = :url OR a.article_id = :id ORDER BY a.url IS :url DESC LIMIT 1",
         {"url": article.url, "id": article.article_id},
@@ -213,6 +214,24 @@ def _is_text_live(connection: sqlite3.Connection, text_hash: str) -> bool:
     return row is not None
 
 
+def _mend(connection: sqlite3.Connection, revision_id: int, article: Article) -> None:
+    """Store again what the disk damaged of a revision; touches nothing when it is whole."""
+    connection.execute(
+        "UPDATE revisions SET text = :text, text_hash = :text_hash, metadata = :metadata WHERE revision_id = :id "
+        "AND (text != :text OR text_hash != :text_hash OR NOT json_valid(metadata))",
+        {
+            "id": revision_id,
+            "text": article.text,
+            "text_hash": article.text_hash,
+            "metadata": _metadata_json(article),
+        },
+    )
+
+
+def _metadata_json(article: Article) -> str:
+    return json.dumps(dict(article.metadata), ensure_ascii=False, default=str)
+
+
 def _insert_revision(connection: sqlite3.Connection, article: Article, article_id: str, now: str) -> int:
     cursor = connection.execute(
         "INSERT INTO revisions (article_id, content_hash, text_hash, title, text, url, source, published_at, metadata, "
@@ -226,7 +245,7 @@ def _insert_revision(connection: sqlite3.Connection, article: Article, article_i
             article.url,
             article.source,
             article.published_at,
-            json.dumps(dict(article.metadata), ensure_ascii=False, default=str),
+            _metadata_json(article),
             now,
         ),
     )
@@ -235,7 +254,11 @@ def _insert_revision(connection: sqlite3.Connection, article: Article, article_i
 
 def _revision(row: sqlite3.Row) -> Revision:
     text = str(row["text"])
-    if hashlib.sha256(text.encode("utf-8")).hexdigest() != row["text_hash"]:
+    try:
+        metadata = json.loads(row["metadata"])
+    except ValueError:
+        metadata = None
+    if metadata is None or hashlib.sha256(text.encode("utf-8")).hexdigest() != row["text_hash"]:
         raise StorageError(f"the stored text of article {row['article_id']} is damaged; add the article again")
     article = Article(
         article_id=row["article_id"],
@@ -246,6 +269,6 @@ def _revision(row: sqlite3.Row) -> Revision:
         published_at=row["published_at"],
         content_hash=row["content_hash"],
         text_hash=row["text_hash"],
-        metadata=json.loads(row["metadata"]),
+        metadata=metadata,
     )
     return Revision(int(row["revision_id"]), article, row["accepted_at"])

@@ -80,11 +80,14 @@ def read_manifest(folder: Path) -> Manifest:
         raise DamagedIndexError(f"{folder.name}: {MANIFEST} cannot be read: {error.strerror}") from error
     if (hashlib.sha256(data).hexdigest() + "\n").encode("ascii") != expected:
         raise DamagedIndexError(f"{folder.name}: {MANIFEST} differs from its SHA-256")
-    fields = json.loads(data)
-    if fields.get("format") != FORMAT:
-        raise DamagedIndexError(f"{folder.name}: format {fields.get('format')} is not {FORMAT}; rebuild with --full")
-    fields["files"] = {name: FileEntry(**entry) for name, entry in fields["files"].items()}
-    return Manifest(**fields)
+    try:
+        fields = json.loads(data)
+        if fields["format"] != FORMAT:
+            raise DamagedIndexError(f"{folder.name}: format {fields['format']} is not {FORMAT}; rebuild with --full")
+        files = {name: FileEntry(**entry) for name, entry in fields["files"].items()}
+        return Manifest(**(fields | {"files": files}))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedIndexError(f"{folder.name}: {MANIFEST} has other fields than expected ({error!r})") from error
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:

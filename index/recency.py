@@ -29,13 +29,13 @@ def reference_date(question: str, as_of: date | None, today: date) -> date | Non
 
 
 def recency(days: IntArray, reference: date, half_life_days: float) -> FloatArray:
-    """Newness (n,) in [0, 1]: 1 on the reference day, 1/2 after one half-life, 1/3 after two.
+    """Newness (n,) in [0, 1]: 1 on the reference day, halved by every half-life, 2 ** -(age / half_life).
 
-    Hyperbolic, 1 / (1 + age / half_life): news ages fast at first and slowly later. Days after the reference count
-    like days before it (an article may carry the date after the question's by time zone); undated ones get 0.
+    Days after the reference count like days before it (an article may carry the date after the question's by time
+    zone); undated articles get 0.
 
     :param days: (n,) proleptic ordinals, 0 when unknown.
     """
     age = np.abs(days - reference.toordinal())
-    newness = 1.0 / (1.0 + age / half_life_days)
+    newness = np.exp2(-age / half_life_days)
     return np.where(days > 0, newness, 0.0).astype(np.float32)

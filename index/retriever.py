@@ -27,7 +27,7 @@ class FusionSettings:
 
     depth: int = 60
     dense_weight: float = 0.5
-    recency_weight: float = 0.2
+    recency_weight: float = 0.25
     half_life_days: float = 7.0
 
 
@@ -70,13 +70,13 @@ class Retriever:
 def fuse(candidates: Sequence[Candidate], settings: FusionSettings, reference: date | None) -> FloatArray:
     """One score (n,) for each candidate, higher is better.
 
-    Each search's scores are divided by the best of them ("theoretical-minimum max" normalisation, which keeps the lead
-    of the first; Bruch et al., "An Analysis of Fusion Functions for Hybrid Retrieval", TOIS 2023), summed by weight,
-    and the recency prior is added.
+    BM25 is divided by its best, cosines are stretched from the worst to the best candidate, so that both lie in [0, 1]
+    and keep the lead of the first (convex combination; Bruch et al., "An Analysis of Fusion Functions for Hybrid
+    Retrieval", TOIS 2023). They are summed by weight, and the recency prior is added.
     """
     bm25 = np.array([candidate.bm25 for candidate in candidates], dtype=np.float32)
     cosine = np.array([max(candidate.cosine, 0.0) for candidate in candidates], dtype=np.float32)
-    scores = settings.dense_weight * _by_best(cosine) + (1 - settings.dense_weight) * _by_best(bm25)
+    scores = settings.dense_weight * _stretched(cosine) + (1 - settings.dense_weight) * _by_best(bm25)
     if reference is not None and settings.recency_weight > 0:
         days = np.array([candidate.day for candidate in candidates], dtype=np.int64)
         scores = scores + settings.recency_weight * recency(days, reference, settings.half_life_days)
@@ -86,3 +86,8 @@ def fuse(candidates: Sequence[Candidate], settings: FusionSettings, reference: d
 def _by_best(scores: FloatArray) -> FloatArray:
     best = float(scores.max())
     return scores / best if best > 0 else scores
+
+
+def _stretched(scores: FloatArray) -> FloatArray:
+    lowest, best = float(scores.min()), float(scores.max())
+    return (scores - lowest) / (best - lowest) if best > lowest else np.ones_like(scores)

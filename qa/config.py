@@ -59,8 +59,8 @@ class RetrievalConfig(_Section):
     num_passages: Annotated[int, Field(ge=1, le=100)] = 10
     depth: Annotated[int, Field(ge=10, le=1000)] = 60
     dense_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
-    title_weight: Annotated[float, Field(ge=0, le=10)] = 0.3
-    recency_weight: Annotated[float, Field(ge=0, le=10)] = 0.2
+    title_weight: Annotated[float, Field(ge=0, le=10)] = 0.2
+    recency_weight: Annotated[float, Field(ge=0, le=10)] = 0.25
     half_life_days: Annotated[float, Field(gt=0)] = 7.0
 
 
@@ -134,8 +134,10 @@ def load_config(
     for variable, key in (("ARTICLE_QA_DATA_DIR", "data_dir"), ("ARTICLE_QA_CACHE_DIR", "cache_dir")):
         if environment.get(variable):
             values[key] = environment[variable]
-    if environment.get("ARTICLE_QA_PASSWORD"):
-        values.setdefault("serve", {})["password"] = environment["ARTICLE_QA_PASSWORD"]
+    serve = values.setdefault("serve", {})
+    # A section that is no table is left as it is, for the validation to name.
+    if environment.get("ARTICLE_QA_PASSWORD") and isinstance(serve, dict):
+        serve["password"] = environment["ARTICLE_QA_PASSWORD"]
     if data_dir is not None:
         values["data_dir"] = str(data_dir)
     try:

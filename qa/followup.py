@@ -35,13 +35,14 @@ def exchanges(history: Sequence[Turn]) -> list[tuple[str, str]]:
     """
     pairs: list[tuple[str, str]] = []
     question: str | None = None
+    if not isinstance(history, (list, tuple)):
+        raise _malformed(history)
     for turn in history:
         role, content = (turn.get("role"), turn.get("content")) if isinstance(turn, dict) else (None, None)
         if role not in ("user", "assistant") or not isinstance(content, str):
-            raise BadInputError(
-                'history must be a list of {"role": "user" or "assistant", "content": text}; '
-                f"found {str(turn)[:80]!r}"
-            )
+            raise _malformed(turn)
+        # As in questions, half a character becomes "?".
+        content = content.encode("utf-8", errors="replace").decode("utf-8")
         if role == "user":
             question = content
         elif question is not None:
@@ -67,10 +68,15 @@ def standalone_question(question: str, history: Sequence[Turn], generator: Gener
     return rewritten if _is_plausible(rewritten, question, pairs) else joined
 
 
+def _malformed(found: object) -> BadInputError:
+    shape = '{"role": "user" or "assistant", "content": text}'
+    return BadInputError(f"history must be a list of {shape}; found {str(found)[:80]!r}")
+
+
 def _is_plausible(rewritten: str, question: str, pairs: Sequence[tuple[str, str]]) -> bool:
-    """One line of a question's length, all of whose words come from the conversation or the question."""
+    """One line of a question's length that names something, most of whose words come from the conversation."""
     if not rewritten or "\n" in rewritten or len(rewritten) > 300 or not rewritten.endswith("?"):
         return False
     known = set(content_stems(" ".join([question, *(f"{q} {a}" for q, a in pairs)])))
     words = content_stems(rewritten)
-    return sum(word in known for word in words) >= 0.6 * len(words)
+    return bool(words) and sum(word in known for word in words) >= 0.6 * len(words)

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from index.sentences import split_sentences
 from index.types import RetrievedPassage
 from index.words import content_stems, stems
-from qa.prompts import passage_header
+from qa.prompts import clean, passage_header
 from qa.types import Citation
 
 _MIN_SUPPORT = 0.5
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*\.?")
+# A comma groups thousands, or else separates two numbers.
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)*|\d+(?:\.\d+)*")
+_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*\.?")
+_MARKER = re.compile(r"\s*\[\d+\]")
 _NUMBER_WORDS = dict(
     zip(
         ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"],
@@ -52,12 +54,17 @@ class Grounder:
 
     def __init__(self, passages: Sequence[RetrievedPassage]) -> None:
         self._stretches = [stretch for retrieved in passages for stretch in _stretches(retrieved)]
-        corpus = "\n".join(f"{passage_header(r.passage)}\n{r.passage.text}" for r in passages)
+        # Cleaned as in the prompt: the model writes "12" where the article has full-width digits.
+        corpus = clean("\n".join(f"{passage_header(r.passage)}\n{r.passage.text}" for r in passages))
         self._stems = set(stems(corpus))
         self._numbers = numbers(corpus)
 
     def ground(self, text: str) -> GroundedText:
-        """Keep the supported sentences of ``text`` and cite them; equal spans share a marker."""
+        """Keep the supported sentences of ``text`` and cite them; equal spans share a marker.
+
+        Markers that stand in ``text`` are left out: models write them at random.
+        """
+        text = _MARKER.sub("", text)
         kept: list[str] = []
         dropped: list[str] = []
         spans: list[Span] = []
@@ -84,17 +91,18 @@ class Grounder:
         if not wanted or not self._stretches:
             return None
         hints = content_stems(hint)
-        best = max(self._stretches, key=lambda stretch: stretch.preference(wanted, hints))
-        support = best.coverage(wanted)
-        if support < _MIN_SUPPORT:
+        # Those that support it first: a stretch full of hints must not hide one.
+        supporting = [stretch for stretch in self._stretches if stretch.coverage(wanted) >= _MIN_SUPPORT]
+        if not supporting:
             return None
-        return Span(best.retrieved, best.start, best.end, support)
+        best = max(supporting, key=lambda stretch: stretch.preference(wanted, hints))
+        return Span(best.retrieved, best.start, best.end, best.coverage(wanted))
 
     def foreign_names_and_numbers(self, text: str) -> list[str]:
         """Names and numbers of ``text`` that stand in no passage."""
         foreign = [number for number in sorted(numbers(text)) if number not in self._numbers]
         for name in names(text):
-            if any(stem not in self._stems for stem in stems(name)):
+            if any(stem not in self._stems for stem in content_stems(name)):
                 foreign.append(name)
         return foreign
 
@@ -106,7 +114,7 @@ def make_citations(spans: Sequence[Span]) -> tuple[Citation, ...]:
 
 def numbers(text: str) -> set[str]:
     """Numbers of a text in one spelling: "1,200" and "1200" are the same, and so are "three" and "3"."""
-    found = {match.group().replace(",", "").rstrip(".") for match in _NUMBER.finditer(text)}
+    found = {match.group().replace(",", "") for match in _NUMBER.finditer(text)}
     found |= {_NUMBER_WORDS[word] for word in re.findall(r"[a-z]+", text.lower()) if word in _NUMBER_WORDS}
     return found
 
@@ -119,7 +127,8 @@ def names(text: str) -> list[str]:
     found = []
     for match in _WORD.finditer(text):
         word = match.group()
-        if word[0].isupper() and content_stems(word):
+        # Number words are compared as numbers.
+        if word[0].isupper() and content_stems(word) and word.lower() not in _NUMBER_WORDS:
             found.append(word)
     return found
 
@@ -152,7 +161,8 @@ def _stretches(retrieved: RetrievedPassage) -> list[_Stretch]:
     for length in (1, 2):
         for first in range(len(sentences) - length + 1):
             start, end = sentences[first].start, sentences[first + length - 1].end
-            stretches.append(_Stretch(retrieved, start, end, length, frozenset(stems(text[start:end])) | title))
+            own = frozenset(stems(clean(text[start:end])))
+            stretches.append(_Stretch(retrieved, start, end, length, own | title))
     return stretches
 
 

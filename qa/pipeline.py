@@ -177,7 +177,8 @@ class Pipeline:
     def _checked(self, question: str, mode: Mode) -> str:
         if not isinstance(question, str) or not question.strip():
             raise BadInputError("the question is empty; ask something in a few words")
-        question = question.strip()
+        # A lone surrogate (half a character, from broken input) has no UTF-8 form, and models take only UTF-8.
+        question = question.strip().encode("utf-8", errors="replace").decode("utf-8")
         if len(question) > self._settings.max_question_chars:
             raise BadInputError(
                 f"the question has {len(question):,} characters; at most {self._settings.max_question_chars:,} are read"
@@ -238,7 +239,8 @@ class Pipeline:
         if snapshot.num_passages > self._settings.small_collection_chars // 40:
             return None
         passages = snapshot.all_passages()
-        num_chars = sum(len(passage.text) for passage in passages)
+        headers = {passage.revision_id: len(passage_header(passage)) for passage in passages}
+        num_chars = sum(len(passage.text) for passage in passages) + sum(headers.values())
         return passages if num_chars <= self._settings.small_collection_chars else None
 
     def _in_order(self, found: Sequence[RetrievedPassage], whole: Sequence[Passage]) -> list[RetrievedPassage]:

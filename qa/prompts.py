@@ -26,7 +26,9 @@ _SHORT = (
 _SENTENCE = "Write one complete sentence that answers the question with this, using only the articles."
 _REWRITE_SYSTEM = "You rewrite follow-up questions so that they can be understood alone."
 
-_MARKS = re.compile(r"</?\s*articles?\s*>", re.IGNORECASE)
+_MARKS = re.compile(r"<\s{0,9}/?\s{0,9}articles?\b[^<>]{0,99}>", re.IGNORECASE)
+# Letters and marks by category, yet they show nothing: variation selectors, Hangul fillers, joiners.
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 def context_messages(passages: Sequence[Passage]) -> list[Message]:
@@ -85,7 +87,11 @@ def clean(text: str) -> str:
     """Text made safe to stand in a prompt: NFKC, no control, invisible or bidirectional characters, none of our marks."""
     text = unicodedata.normalize("NFKC", text)
     kept = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs"))
-    return _MARKS.sub("", kept).strip()
+    kept = _MARKS.sub("", _INVISIBLE.sub("", kept))
+    # Removing one mark can join the halves of another; nobody writes that by chance.
+    if _MARKS.search(kept):
+        kept = kept.replace("<", "").replace(">", "")
+    return kept.strip()
 
 
 def _system() -> Message:

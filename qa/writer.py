@@ -5,6 +5,7 @@ Knows nothing of retrieval or of how confident is confident enough.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator as Pieces
 from collections.abc import Sequence
 from contextlib import closing
@@ -18,6 +19,10 @@ from qa.grounding import GroundedText, Grounder, Span, make_citations
 from qa.prompts import gate_messages, sentence_messages, short_answer_messages
 
 _MIN_SHORT_COVERAGE = 0.5
+_MARKER = re.compile(r"\[\d+\]")
+_LIST_MARK = re.compile(r"^(?:[-*•]+\s+|•)")  # the minus of "-5" is none
+_QUOTES = "\"“”'`* "
+_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:[^\W\d_]{1,3}\.)+[^\W\d_]{1,3}\.$|\b(?:Inc|Jr|Sr|Co|Corp|Ltd)\.$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,8 @@ class AnswerWriter:
     def ground(self, written: str, verdict: Verdict) -> GroundedText:
         """The written sentences that hold; the quote itself when none of them does, or none holds the short answer."""
         grounded = self._grounder.ground(written.strip())
-        if grounded.text and _coverage(verdict.short_answer, grounded.text) >= _MIN_SHORT_COVERAGE:
+        # The markers are not words of the answer: "[1]" does not hold the short answer "1".
+        if grounded.text and _coverage(verdict.short_answer, _MARKER.sub("", grounded.text)) >= _MIN_SHORT_COVERAGE:
             return grounded
         assert verdict.support is not None, "only a supported short answer is written out"
         citations = make_citations([verdict.support])
@@ -84,14 +90,13 @@ class AnswerWriter:
 
 def tidy_short_answer(written: str) -> str:
     """What the model wrote without quotes, labels, list marks and a closing full stop, on one line."""
-    lines = [line.strip().lstrip("-*•").strip() for line in written.strip().splitlines()]
+    lines = [_LIST_MARK.sub("", line.strip()).strip() for line in written.strip().splitlines()]
     text = "; ".join(line for line in lines if line)
-    for label in ("Answer:", "The answer is"):
+    for label in ("Answer:", "The answer is:", "The answer is"):
         text = text.removeprefix(label).strip()
-    text = text.strip("\"“”'`* ")
+    text = text.strip(_QUOTES)
     # A full stop that belongs to an abbreviation ("U.S.", "Apple Inc.") stays.
-    is_abbreviation = text.endswith(".") and ("." in text[:-1].rsplit(" ", 1)[-1] or text[:-1].endswith(("Inc", "Jr")))
-    return text.removesuffix(".") if not is_abbreviation else text
+    return text if _ABBREVIATION.search(text) else text.removesuffix(".").rstrip(_QUOTES)
 
 
 def _coverage(wanted: str, text: str) -> float:

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from index.collection import Collection
-from index.errors import BuilderBusyError
+from index.errors import BadInputError, BuilderBusyError
 from index.readers import read_path
 from index.types import AddReport, Article, Rejection
-from qa.cli.console import AsJson, DataDir, configured, one_line_errors, out, print_json, progress_bars
+from qa.cli.console import AsJson, DataDir, configured, err, one_line_errors, out, print_json, progress_bars
 from qa.composition import build_parts
 from qa.service import service_status
 
@@ -52,7 +52,7 @@ def print_report(report: AddReport, as_json: bool) -> None:
         f"{len(report.rejected)} rejected; index: {report.generation or 'none yet'}"
     )
     for rejection in report.rejected:
-        out.print(f"rejected: {rejection.item}: {rejection.reason}", markup=False)
+        err.print(f"rejected: {rejection.item}: {rejection.reason}", markup=False)
 
 
 def remove(
@@ -99,7 +99,7 @@ def watch(
 
     with one_line_errors():
         if not folder.is_dir():
-            raise typer.BadParameter(f"{folder} is no folder")
+            raise BadInputError(f"{folder} is no folder; give one whose files are articles")
         collection = _collection(data_dir)
         print_report(collection.add(read_path(folder)), as_json)
         for changes in watch_files(folder, debounce=800):
@@ -130,7 +130,9 @@ def configured_generator(data_dir: Path | None) -> str | None:
     generator = configured(data_dir).generator
     if generator.engine == "none":
         return None
-    return PACKAGED_MODEL.model_id if generator.model == "packaged" else generator.model
+    if generator.model == "packaged":
+        return PACKAGED_MODEL.model_id
+    return Path(generator.model).stem if generator.engine == "llamacpp" else generator.model
 
 
 def _print_status(values: dict[str, Any]) -> None:

@@ -37,12 +37,12 @@ def ask(
         _check_mode(mode)
         if (question is None) == (batch is None):
             raise BadInputError("give either a question or --batch Q.jsonl --out A.jsonl")
+        parse_as_of(as_of)
         if batch is not None:
             if output is None:
                 raise BadInputError("--batch needs --out A.jsonl to write the answers to")
             _ask_batch(batch, output, mode, as_of, data_dir)
             return
-        parse_as_of(as_of)
         parts = build_parts(configured(data_dir), with_generator=mode == "full")
         try:
             answer = _ask_one(parts, question or "", as_of, mode, stream=not as_json and out.is_terminal)
@@ -114,12 +114,13 @@ def _read_questions(batch: Path) -> Iterator[dict[str, Any]]:
         text = batch.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{batch} cannot be read: {error}") from error
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines: it also breaks at characters that may stand inside a JSON string, such as U+2028.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             value = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise BadInputError(f"{batch}:{number}: not JSON: {error}") from error
         if not isinstance(value, dict) or not isinstance(value.get("question"), str):
             raise BadInputError(f'{batch}:{number}: expected {{"id", "question"}}')
@@ -128,7 +129,8 @@ def _read_questions(batch: Path) -> Iterator[dict[str, Any]]:
 
 def _open_for_writing(path: Path) -> Any:
     try:
-        return path.open("w", encoding="utf-8")
+        # A lone surrogate in an id is written as the JSON escape that it was read from.
+        return path.open("w", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise BadInputError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 _CPU_QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
-# Some 10 microseconds; the default is 300,000.
-_SPIN_COUNT = "10000"
+# Waits of about a microsecond; the default is 300,000. Figures: docs/experiments.md.
+_SPIN_COUNT = "1000"
 _CPU_FOLDER = Path("/sys/devices/system/cpu")
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from index.errors import ArticleQAError
 from index.readers import article_from_mapping
-from index.types import Article, Rejection
+from index.types import AddReport, Article, Rejection
 from qa.ui.articles_html import Verdict
 from qa.ui.background import Finished, Step, steps
 from qa.ui.endpoints import read_upload
-from qa.ui.ports import ArticleStore
+from qa.ui.ports import ArticleStore, Progress
 
 Items = Iterable[Article | Rejection]
 
@@ -36,7 +37,7 @@ class Adding:
 
 
 def file_source(path: Path, name: str) -> Source:
-    """An uploaded file, deleted once it was read."""
+    """An uploaded file."""
     return Source(name, lambda: read_upload(path, name))
 
 
@@ -53,13 +54,17 @@ def add_sources(collection: ArticleStore, sources: Sequence[Source]) -> Iterator
     """
     state = Adding()
     for source in sources:
-        for step in steps(lambda progress, source=source: collection.accept(source.read(), progress=progress)):  # type: ignore[misc]
+        for step in steps(partial(_store, collection, source)):
             if isinstance(step, Finished):
                 state = replace(state, verdicts=(*state.verdicts, Verdict(source.name, step.result)), step=None)
             else:
                 state = replace(state, step=step)
             yield state
     yield from _make_searchable(collection, state)
+
+
+def _store(collection: ArticleStore, source: Source, progress: Progress) -> AddReport:
+    return collection.accept(source.read(), progress=progress)
 
 
 def _make_searchable(collection: ArticleStore, state: Adding) -> Iterator[Adding]:

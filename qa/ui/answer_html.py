@@ -43,6 +43,15 @@ def empty_html(examples: Sequence[str], *, has_articles: bool) -> str:
     )
 
 
+def date_html() -> str:
+    """The browser's own date field; its value is reported when it changes."""
+    tooltip = escape(text.AS_OF_TOOLTIP)
+    return (
+        f'<label class="aq-date" title="{tooltip}"><span>{escape(text.AS_OF_LABEL)}</span>'
+        f'<input type="date" aria-label="{escape(text.AS_OF_LABEL)}" data-field="as_of" max="9999-12-31"></label>'
+    )
+
+
 def _exchange(exchange: Exchange, number: int, loading: LoadingState | None = None) -> str:
     busy = "true" if exchange.is_under_way else "false"
     return (
@@ -114,8 +123,10 @@ def _chip(marker: int, quote: str, number: int) -> str:
 
 
 def _meta(answer: Answer) -> str:
-    """How sure the answer is, in words, and how long it took."""
-    seconds = f"{answer.seconds.total:.1f} s"
+    """How sure the answer is, in words, what the question was understood as, and how long it took."""
+    seconds = f"<span>{answer.seconds.total:.1f} s</span>"
+    if answer.standalone_question.strip() != answer.question.strip():
+        seconds = f"<span>{escape(text.UNDERSTOOD_AS.format(question=answer.standalone_question))}</span>{seconds}"
     if answer.outcome != "answered":
         return f'<p class="aq-meta">{seconds}</p>'
     words = next(words for floor, words in text.CONFIDENCE_WORDS if answer.confidence >= floor)
@@ -123,5 +134,5 @@ def _meta(answer: Answer) -> str:
     level = words.split()[0].lower()
     return (
         f'<p class="aq-meta"><span class="aq-confidence aq-{level}" title="{escape(tooltip)}">{escape(words)}</span>'
-        f"<span>{seconds}</span></p>"
+        f"{seconds}</p>"
     )

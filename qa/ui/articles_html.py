@@ -107,11 +107,8 @@ def _find(article_text: str, quote: tuple[Span, str] | None) -> Span | None:
     return (found, found + len(words)) if found >= 0 else None
 
 
-def reader_empty_html() -> str:
-    return (
-        f'<div class="aq-panel aq-reader-empty"><h2>{escape(text.READER_EMPTY_TITLE)}</h2>'
-        f"<p>{escape(text.READER_EMPTY_TEXT)}</p></div>"
-    )
+def adders_heading_html() -> str:
+    return f"<h2>{escape(text.ADD_TITLE)}</h2><p>{escape(text.UPLOAD_HINT)}</p>"
 
 
 def removal_html(article_id: str) -> str:

@@ -12,9 +12,10 @@ import gradio as gr
 from index.errors import ArticleQAError
 from qa.ui import text
 from qa.ui.adding import Adding, Source, add_sources, file_source, text_source
-from qa.ui.articles_html import Page, article_html, list_html, reader_empty_html, removal_html, verdicts_html
+from qa.ui.articles_html import Page, adders_heading_html, article_html, list_html, removal_html, verdicts_html
 from qa.ui.background import Finished, steps
 from qa.ui.components import PRIVATE, event_data, html_panel, number_in
+from qa.ui.endpoints import delete_uploads
 from qa.ui.html import button, notice, progress_bar
 from qa.ui.ports import QuestionService
 
@@ -28,11 +29,12 @@ class ArticlesWidgets:
     search: gr.Textbox
     listing: gr.HTML
     reader: gr.HTML
+    rebuild: gr.Button
+    rebuilt: gr.HTML
     files: gr.File
     title: gr.Textbox
     body: gr.Textbox
     paste: gr.Button
-    rebuild: gr.Button
     report: gr.HTML
 
 
@@ -46,23 +48,19 @@ class ArticlesPanel:
     def _build(self) -> ArticlesWidgets:
         page, opened = gr.State(Page()), gr.State(None)
         with gr.Row(elem_classes="aq-articles"):
-            with gr.Column(scale=6, min_width=320):
-                with gr.Accordion(text.ADD_TITLE, open=True, elem_classes="aq-add"):
+            with gr.Column(scale=6, min_width=320, elem_classes="aq-collection"):
+                with gr.Row(elem_classes="aq-toolbar"):
+                    search = _field(text.SEARCH_LABEL, text.SEARCH_PLACEHOLDER)
+                    rebuild = gr.Button(text.REBUILD, size="sm", scale=0, min_width=120, elem_classes="aq-plain")
+                rebuilt = html_panel("", "aq-rebuilt")
+                listing = html_panel("", "aq-listing")
+            with gr.Column(scale=5, min_width=300, elem_classes="aq-side"):
+                reader = html_panel("", "aq-reading")
+                with gr.Column(elem_classes="aq-add"):
                     files, title, body, paste = _adders()
                     report = html_panel("", "aq-report")
-                with gr.Row(elem_classes="aq-toolbar"):
-                    search = gr.Textbox(
-                        label=text.SEARCH_LABEL,
-                        show_label=False,
-                        placeholder=text.SEARCH_PLACEHOLDER,
-                        container=False,
-                        scale=1,
-                    )
-                    rebuild = gr.Button(text.REBUILD, size="sm", scale=0, min_width=130, elem_classes="aq-plain")
-                listing = html_panel("", "aq-listing")
-            with gr.Column(scale=6, min_width=300, elem_classes="aq-side"):
-                reader = html_panel(reader_empty_html(), "aq-reading")
-        return ArticlesWidgets(page, opened, search, listing, reader, files, title, body, paste, rebuild, report)
+        adding = (files, title, body, paste, report)
+        return ArticlesWidgets(page, opened, search, listing, reader, rebuild, rebuilt, *adding)
 
     def wire(self) -> None:
         """Connect the events; call once, after every component of the page exists."""
@@ -75,7 +73,7 @@ class ArticlesPanel:
         events = [
             w.files.upload(self.add_files, [w.files], [w.report, w.files], **PRIVATE, **writing),
             w.paste.click(self.add_text, [w.title, w.body], [w.report, w.title, w.body], **PRIVATE, **writing),
-            w.rebuild.click(self.rebuild, None, [w.report], **PRIVATE, **writing),
+            w.rebuild.click(self.rebuild, None, [w.rebuilt], **PRIVATE, **writing),
         ]
         for event in events:
             event.then(self.refresh, [w.page, w.opened], [w.listing], **PRIVATE)
@@ -110,7 +108,7 @@ class ArticlesPanel:
         if action == "remove":
             shown = self._removed(article_id)
             return [page, None, self.refresh(page, None), shown]
-        return [page, None, self.refresh(page, None), reader_empty_html()]
+        return [page, None, self.refresh(page, None), ""]
 
     def _reader(self, article_id: str, removal: str = "") -> str:
         close = button(text.CLOSE_ARTICLE, "close")
@@ -128,20 +126,21 @@ class ArticlesPanel:
             self._collection.remove([article_id])
         except ArticleQAError as error:
             return f'<div class="aq-panel">{notice("error", str(error))}</div>'
-        return notice("good", text.REMOVED.format(title=title)) + reader_empty_html()
+        return notice("good", text.REMOVED.format(title=title))
 
     def add_files(self, paths: Sequence[str] | None) -> Iterator[Updates]:
-        sources = [file_source(Path(path), Path(path).name) for path in paths or ()]
-        for report in self._add(sources):
-            yield [report, gr.skip()]
+        files = [Path(path) for path in paths or ()]
+        try:
+            for report, _ in self._add([file_source(path, path.name) for path in files]):
+                yield [report, gr.skip()]
+        finally:
+            delete_uploads(files)
         yield [gr.skip(), None]
 
     def add_text(self, title: str, body: str) -> Iterator[Updates]:
         name = title.strip() or text.PASTED
-        report = ""
-        for report, is_stored in self._add_reporting([text_source(name, title, body)]):
-            cleared = ["", ""] if is_stored else [gr.skip(), gr.skip()]
-            yield [report, *cleared]
+        for report, is_stored in self._add([text_source(name, title, body)]):
+            yield [report, *(["", ""] if is_stored else [gr.skip(), gr.skip()])]
 
     def rebuild(self) -> Iterator[str]:
         try:
@@ -153,11 +152,7 @@ class ArticlesPanel:
         except ArticleQAError as error:
             yield notice("error", str(error))
 
-    def _add(self, sources: Sequence[Source]) -> Iterator[str]:
-        for report, _ in self._add_reporting(sources):
-            yield report
-
-    def _add_reporting(self, sources: Sequence[Source]) -> Iterator[tuple[str, bool]]:
+    def _add(self, sources: Sequence[Source]) -> Iterator[tuple[str, bool]]:
         """The report as HTML after each step, and whether all of it was stored by then without a refusal."""
         try:
             for state in add_sources(self._collection, sources):
@@ -182,10 +177,31 @@ def _report_html(state: Adding) -> str:
 
 
 def _adders() -> tuple[gr.File, gr.Textbox, gr.Textbox, gr.Button]:
-    files = gr.File(label=text.UPLOAD_LABEL, file_count="multiple", type="filepath", height=132, elem_classes="aq-drop")
-    with gr.Group(elem_classes="aq-paste"):
-        body = gr.Textbox(label=text.PASTE_TEXT_LABEL, placeholder=text.PASTE_TEXT_PLACEHOLDER, lines=3, max_lines=12)
-        with gr.Row(elem_classes="aq-paste-row"):
-            title = gr.Textbox(label=text.PASTE_TITLE_LABEL, placeholder=text.PASTE_TITLE_PLACEHOLDER, scale=1)
-            paste = gr.Button(text.PASTE_BUTTON, scale=0, min_width=110, elem_classes="aq-plain")
+    gr.HTML(adders_heading_html(), apply_default_css=False)
+    files = gr.File(
+        label=text.UPLOAD_LABEL,
+        show_label=False,
+        file_count="multiple",
+        type="filepath",
+        height=132,
+        elem_classes="aq-drop",
+    )
+    body = _field(text.PASTE_TEXT_LABEL, text.PASTE_TEXT_PLACEHOLDER, lines=3, max_lines=12)
+    with gr.Row(elem_classes="aq-paste-row"):
+        title = _field(text.PASTE_TITLE_LABEL, text.PASTE_TITLE_LABEL)
+        paste = gr.Button(text.PASTE_BUTTON, size="sm", scale=0, min_width=100, elem_classes="aq-plain")
     return files, title, body, paste
+
+
+def _field(label: str, placeholder: str, lines: int = 1, max_lines: int = 1) -> gr.Textbox:
+    """A text field whose label is for those who do not see it."""
+    return gr.Textbox(
+        label=label,
+        show_label=False,
+        placeholder=placeholder,
+        lines=lines,
+        max_lines=max_lines,
+        container=False,
+        scale=1,
+        elem_classes="aq-field",
+    )

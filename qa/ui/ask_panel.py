@@ -15,7 +15,7 @@ import gradio as gr
 
 from index.errors import ArticleQAError
 from qa.ui import text
-from qa.ui.answer_html import earlier_html, empty_html, latest_html
+from qa.ui.answer_html import date_html, earlier_html, empty_html, latest_html
 from qa.ui.arguments import MAX_QUESTION_CHARS
 from qa.ui.articles_html import article_html
 from qa.ui.components import PRIVATE, event_data, html_panel, number_in
@@ -44,7 +44,8 @@ class AskWidgets:
     retry: gr.Button
     clear: gr.Button
     question: gr.Textbox
-    as_of: gr.DateTime
+    date: gr.HTML
+    as_of: gr.State
 
     @property
     def shown(self) -> list[Any]:
@@ -66,16 +67,17 @@ class AskPanel:
         self.widgets = self._build()
 
     def _build(self) -> AskWidgets:
-        conversation = gr.State(())
+        conversation, as_of = gr.State(()), gr.State(None)
         with gr.Row(elem_classes="aq-ask"):
             with gr.Column(scale=7, min_width=320, elem_classes="aq-main"):
                 with gr.Column(elem_classes="aq-transcript"):
                     empty = html_panel(empty_html(self._examples, has_articles=True), "aq-empty-slot")
                     earlier, latest = html_panel("", "aq-earlier"), html_panel("", "aq-latest")
-                question, send, stop, as_of, retry, clear = _composer()
+                question, send, stop, date, retry, clear = _composer()
             with gr.Column(scale=5, min_width=300, elem_classes="aq-side"):
                 sources = html_panel(sources_html(()), "aq-sources")
-        return AskWidgets(conversation, empty, earlier, latest, sources, send, stop, retry, clear, question, as_of)
+        shown = (conversation, empty, earlier, latest, sources, send, stop, retry, clear)
+        return AskWidgets(*shown, question=question, date=date, as_of=as_of)
 
     def wire(self) -> None:
         """Connect the events; call once, after every component of the page exists."""
@@ -89,6 +91,7 @@ class AskPanel:
         answering = [self._then_answer(event) for event in started]
         w.stop.click(self.stop, [w.conversation], w.shown, cancels=answering, **PRIVATE)
         w.clear.click(self.clear, None, w.shown, cancels=answering, **PRIVATE)
+        w.date.input(self.choose_date, None, [w.as_of], **PRIVATE)
         for panel in (w.earlier, w.latest, w.sources):
             panel.select(self.select, [w.conversation], [w.sources], **PRIVATE)
 
@@ -175,6 +178,9 @@ class AskPanel:
         failed = replace(conversation[-1], phase=Phase.FAILED)
         return self._shown((*conversation[:-1], failed))
 
+    def choose_date(self, event: gr.EventData) -> str | None:
+        return str(event_data(event).get("value", "")) or None
+
     def clear(self) -> Updates:
         return self._shown(())
 
@@ -192,7 +198,7 @@ class AskPanel:
         back = button(text.BACK_TO_SOURCES, "source", exchange=number)
         found = _quoted(exchange, data)
         if found is None:
-            return sources_html((exchange,), 0)
+            return f'<section class="aq-panel">{back}{notice("error", text.FAILED_UNEXPECTED)}</section>'
         article_id, quote = found
         try:
             collection = self._service.collection
@@ -217,7 +223,7 @@ class AskPanel:
         ]
 
 
-def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button, gr.DateTime, gr.Button, gr.Button]:
+def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button, gr.HTML, gr.Button, gr.Button]:
     with gr.Column(elem_classes="aq-composer"):
         with gr.Row(elem_classes="aq-composer-row"):
             question = gr.Textbox(
@@ -232,22 +238,15 @@ def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button, gr.DateTime, gr.Butto
                 scale=1,
                 elem_classes="aq-question-box",
             )
-            send = gr.Button(text.SEND, variant="primary", scale=0, min_width=88, elem_classes="aq-send")
-            stop = gr.Button(text.STOP, variant="stop", scale=0, min_width=88, visible=False, elem_classes="aq-stop")
+            send = gr.Button(text.SEND, variant="primary", scale=0, min_width=84, elem_classes="aq-send")
+            stop = gr.Button(text.STOP, variant="stop", scale=0, min_width=84, visible=False, elem_classes="aq-stop")
         with gr.Row(elem_classes="aq-options"):
-            as_of = gr.DateTime(
-                label=text.AS_OF_LABEL,
-                include_time=False,
-                type="string",
-                scale=0,
-                min_width=190,
-                elem_classes="aq-as-of",
-            )
-            retry = gr.Button(text.RETRY, size="sm", scale=0, min_width=100, interactive=False, elem_classes="aq-plain")
+            date = html_panel(date_html(), "aq-date-slot")
+            retry = gr.Button(text.RETRY, size="sm", scale=0, min_width=92, interactive=False, elem_classes="aq-plain")
             clear = gr.Button(
                 text.NEW_CONVERSATION, size="sm", scale=0, min_width=140, interactive=False, elem_classes="aq-plain"
             )
-    return question, send, stop, as_of, retry, clear
+    return question, send, stop, date, retry, clear
 
 
 def _quoted(exchange: Exchange, data: dict[str, Any]) -> tuple[str, tuple[Span, str]] | None:

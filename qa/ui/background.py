@@ -62,6 +62,7 @@ def _newest(latest: queue.SimpleQueue[Step | None], every_seconds: float) -> Ite
         while step is not None and not latest.empty():
             newer = latest.get()
             if newer is None:
+                yield step
                 return
             step = newer
         if step is None:

@@ -5,7 +5,8 @@ All arguments may hold anything a program sends: each is checked, and a wrong on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from qa.ui import arguments
 from qa.ui.ports import QuestionService
 
 MAX_FILES_PER_CALL = 1_000
+# An object inside an article's metadata could be one that Gradio takes for a file to fetch, so none is passed on.
+_SCALARS = (str, int, float, bool, type(None))
 
 
 class Endpoints:
@@ -67,7 +70,7 @@ class Endpoints:
             **_summary(revision),
             "text": article.text,
             "content_hash": article.content_hash,
-            "metadata": dict(article.metadata),
+            "metadata": {key: value for key, value in article.metadata.items() if isinstance(value, _SCALARS)},
             "num_revisions": num_revisions,
         }
 
@@ -83,7 +86,10 @@ class Endpoints:
             raise BadInputError(f"files has {len(files):,} entries; send at most {MAX_FILES_PER_CALL:,} a call")
         uploads = [self._uploaded(file, f"files[{number}]") for number, file in enumerate(files)]
         items = (item for path, name in uploads for item in read_upload(path, name))
-        return self._service.collection.add(items).to_json()
+        try:
+            return self._service.collection.add(items).to_json()
+        finally:
+            delete_uploads(path for path, _ in uploads)
 
     def remove_article(self, article_id: object) -> dict[str, Any]:
         wanted = arguments.required_text(article_id, "article_id", 500)
@@ -112,14 +118,21 @@ class Endpoints:
 
 
 def read_upload(path: Path, name: str) -> Iterator[Article | Rejection]:
-    """The articles of an uploaded file, which is deleted once it was read."""
+    """The articles of an uploaded file."""
     try:
         data = path.read_bytes()
     except OSError as error:
         yield Rejection(name, f"the upload could not be read ({error.strerror}); upload it again")
         return
-    path.unlink(missing_ok=True)
     yield from read_bytes(name, data, identity=None)
+
+
+def delete_uploads(paths: Iterable[Path]) -> None:
+    """Delete uploaded files, each in a folder of its own; their articles are in the library or were refused."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder holds another upload
+            path.parent.rmdir()
 
 
 def _summary(revision: Revision) -> dict[str, Any]:

@@ -13,9 +13,12 @@ import anyio
 import anyio.to_thread
 from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
 from pydantic import Field
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from index.errors import ArticleQAError
 from qa.ui import text
@@ -26,6 +29,7 @@ _INSTRUCTIONS = (
     "Use ask for a question, search for passages, articles and article to read."
 )
 _MAX_WAITING = 32
+MCP_PATH = "/gradio_api/mcp"
 
 Json = dict[str, Any]
 Question = Annotated[str, Field(description="The question, 1 to 2,000 characters, in natural language.")]
@@ -51,12 +55,28 @@ def make_mcp_server(endpoints: Endpoints, *, num_parallel: int) -> FastMCP:
         log_level="WARNING",
         stateless_http=True,
         json_response=True,
-        streamable_http_path="/",
         # Hosts and origins are checked for all of the app in qa.ui.guard.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     _add_tools(server, endpoints, _Calls(num_parallel))
     return server
+
+
+def mcp_routes(server: FastMCP) -> list[Route]:
+    """Where the server answers, with and without a slash at the end. Its session manager must be running."""
+    server.streamable_http_app()  # makes the session manager
+    endpoint = _Endpoint(server.session_manager)
+    return [Route(path, endpoint=endpoint) for path in (MCP_PATH, f"{MCP_PATH}/")]
+
+
+class _Endpoint:
+    """The server as an ASGI app; an object and not a function, so that Starlette hands it requests as they are."""
+
+    def __init__(self, manager: StreamableHTTPSessionManager) -> None:
+        self._manager = manager
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._manager.handle_request(scope, receive, send)
 
 
 class _Calls:

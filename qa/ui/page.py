@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from qa.ui import text
 from qa.ui.api import add_endpoints
@@ -14,6 +12,7 @@ from qa.ui.articles_html import Page
 from qa.ui.articles_panel import ArticlesPanel
 from qa.ui.ask_panel import AskPanel
 from qa.ui.endpoints import Endpoints
+from qa.ui.guarded_blocks import GuardedBlocks, upload_folder
 from qa.ui.html import escape
 from qa.ui.ports import QuestionService
 from qa.ui.status_line import StatusLine
@@ -31,14 +30,14 @@ def build_blocks(
     :param max_queue: How many requests may wait; more are refused at once.
     """
     blocks: gr.Blocks
-    with gr.Blocks(
+    with GuardedBlocks(
         title=text.PRODUCT,
         analytics_enabled=False,
         fill_width=True,
         delete_cache=(_UPLOADS_LIVE_SECONDS, _UPLOADS_LIVE_SECONDS),
     ) as blocks:
         # First, so that no handler of the page takes an endpoint's name.
-        add_endpoints(Endpoints(service, upload_folder=Path(get_upload_folder())), num_parallel=num_parallel)
+        add_endpoints(Endpoints(service, upload_folder=upload_folder()), num_parallel=num_parallel)
         with gr.Row(elem_classes="aq-header"):
             gr.HTML(_brand(), apply_default_css=False, elem_classes="aq-brand-slot")
             status = StatusLine(service)

@@ -8,19 +8,19 @@ import ipaddress
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
-from pathlib import Path
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
-from gradio.utils import get_upload_folder
 from starlette.types import ASGIApp
 
 from index.errors import ConfigError
 from qa.ui.assets import ICON, STYLE_SHEET
 from qa.ui.endpoints import Endpoints
 from qa.ui.guard import Guard, TrustedHosts
-from qa.ui.mcp_tools import make_mcp_server
+from qa.ui.guarded_blocks import upload_folder
+from qa.ui.malformed import Malformed
+from qa.ui.mcp_tools import make_mcp_server, mcp_routes
 from qa.ui.page import build_blocks
 from qa.ui.ports import QuestionService
 from qa.ui.served_page import ServedPage
@@ -57,9 +57,8 @@ def create_app(
     """
     check_exposure(host, password)
     blocks = build_blocks(service, examples=examples, num_parallel=num_parallel, max_queue=max_queue)
-    endpoints = Endpoints(service, upload_folder=Path(get_upload_folder()))
+    endpoints = Endpoints(service, upload_folder=upload_folder())
     mcp_server = make_mcp_server(endpoints, num_parallel=num_parallel)
-    mcp_app = mcp_server.streamable_http_app()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -67,7 +66,8 @@ def create_app(
             yield
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.mount("/gradio_api/mcp", mcp_app)  # before the page, which takes all other paths
+    # Before the page, which takes all other paths.
+    app.router.routes += mcp_routes(mcp_server)
     gr.mount_gradio_app(
         app,
         blocks,
@@ -85,7 +85,7 @@ def create_app(
         favicon_path=str(ICON),
     )
     return Guard(
-        ServedPage(app),
+        Malformed(ServedPage(app)),
         hosts=TrustedHosts(host, trusted_hosts),
         password=password,
         max_body_bytes=_MAX_BODY_BYTES,
@@ -151,6 +151,8 @@ def check_exposure(host: str, password: str | None) -> None:
 
 def listen(host: str, port: int) -> socket.socket:
     """:raises ConfigError: If the address is taken, not this machine's, or not allowed."""
+    if not 0 <= port <= 65_535:
+        raise ConfigError(f"cannot listen on port {port}; choose one from 1 to 65535, or 0 for any that is free")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)

@@ -52,10 +52,10 @@ class StatusLine:
             followed = follow(*values) if now.index_key != seen.index_key else [gr.skip()] * len(outputs)
             return [now, now.html, self._pace(now, seen), *followed]
 
-        everything = {"inputs": [self._seen, *inputs], "outputs": [self._seen, self._line, self._timer, *outputs]}
+        shown = [self._seen, self._line, self._timer, *outputs]
         # Off the queue: one small request a tick, and nothing at all to draw unless something changed.
-        blocks.load(tick, **everything, queue=False, **PRIVATE)
-        self._timer.tick(tick, **everything, queue=False, **PRIVATE)
+        blocks.load(tick, [self._seen, *inputs], shown, queue=False, **PRIVATE)
+        self._timer.tick(tick, [self._seen, *inputs], shown, queue=False, **PRIVATE)
 
     def look(self) -> Seen:
         loading = self._service.loading()

@@ -54,6 +54,7 @@ def test_any_string_becomes_plain_storable_text(text: str) -> None:
         pytest.param("a\x00\x07b\x1b[31m", "ab[31m", id="control_characters"),
         pytest.param("a\x00b\x85\xe9", "ab\né", id="control_characters_beside_accents"),
         pytest.param("a\u200cb", "ab", id="joiner_that_only_hides"),
+        pytest.param("cafe\u200d\u0301", "café", id="joiner_between_letter_and_accent"),
         pytest.param("می\u200cخواهم", "می\u200cخواهم", id="joiner_that_persian_needs"),
         pytest.param("\U0001f468\u200d\U0001f469", "\U0001f468\u200d\U0001f469", id="joiner_that_an_emoji_needs"),
         pytest.param("bad \ud800 end", "bad \ufffd end", id="lone_surrogate"),

@@ -120,6 +120,7 @@ def test_links_to_files_are_read_and_dead_links_rejected(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.timeout(30)
 def test_a_pipe_is_rejected_without_waiting_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     assert _reason(tmp_path / "pipe.txt") == "is not a regular file"

@@ -125,6 +125,7 @@ _STORY = b"<p>" + b"The harbour authority spoke of the bridge. " * 20 + b"</p>"
         pytest.param(b"<p " + b" ".join(b"a%d" % n for n in range(200_000)) + b">" + _STORY, id="attributes"),
     ],
 )
+@pytest.mark.timeout(60)
 def test_a_page_made_to_hurt_the_parser_ends_in_time(markup: bytes) -> None:
     started = time.monotonic()
     results = list(read_bytes("page.html", b"<html><body>" + markup, limits=ReadLimits(max_page_seconds=5)))

@@ -83,6 +83,11 @@ def test_a_list_between_wrapped_paragraphs_stays_a_list() -> None:
     assert unwrap(f"{textwrap.fill(_STORY, 72)}\n\n{items}") == f"{_STORY}\n\n{items}"
 
 
+def test_a_list_item_as_long_as_the_width_is_not_joined_to_the_next() -> None:
+    items = "- " + "x" * 70 + "\n- steel by rail"
+    assert unwrap(f"{textwrap.fill(_STORY, 72)}\n\n{items}") == f"{_STORY}\n\n{items}"
+
+
 def test_a_word_wrapped_at_its_hyphen_stays_one_word() -> None:
     story = _STORY.replace("permit for", "long-standing permit for")
     wrapped = textwrap.fill(story, 60)

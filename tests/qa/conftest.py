@@ -58,7 +58,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.train_from_iterator(["Yes No The quick brown fox jumps over the lazy dog."] * 20, trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",  # noqa: S106  No password.
+        eos_token="<|im_end|>",
         additional_special_tokens=["<|im_start|>"],
     )
     fast.chat_template = CHATML

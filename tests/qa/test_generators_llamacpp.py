@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,7 +41,7 @@ def gate(question: str) -> list[Message]:
 class FakeServer:
     """In the place of xllamacpp.Server: answers with what the test wrote down, and knows when it is cancelled."""
 
-    replies: list[dict[str, Any] | Exception]
+    replies: Iterable[dict[str, Any] | Exception]
     requests: list[dict[str, Any]]
     cancelled_after: int | None
 
@@ -99,9 +98,9 @@ def test_nothing_is_asked_before_the_first_piece_is_wanted(fake: LlamaCppGenerat
 
 
 def test_closing_the_stream_cancels_the_request(fake: LlamaCppGenerator) -> None:
-    FakeServer.replies = [piece(str(number)) for number in range(10**6)]
-    stream = fake.stream(MESSAGES, 10**6)
-    assert next(stream) == "0"
+    FakeServer.replies = repeat(piece("word "))
+    stream = fake.stream(MESSAGES, 5)
+    assert next(stream) == "word "
     stream.close()  # type: ignore[attr-defined]  # It is a generator.
     fake.close()
     assert FakeServer.cancelled_after is not None
@@ -190,7 +189,7 @@ def test_a_socket_path_too_long_for_the_system_falls_back_to_loopback(
 
 @pytest.mark.model
 def test_a_reply_is_streamed(llama: LlamaCppGenerator) -> None:
-    pieces = list(llama.stream([{"role": "user", "content": "Count from one to five in digits."}], 20))
+    pieces = list(llama.stream([{"role": "user", "content": "Write the digits 1 to 5 with commas between them."}], 20))
     assert len(pieces) >= 5
     assert "5" in "".join(pieces)
 
@@ -241,7 +240,7 @@ def test_probabilities_are_natural_logarithms_of_the_whole_distribution(llama: L
 
 @pytest.mark.model
 def test_a_warm_prefix_starts_sooner(llama: LlamaCppGenerator) -> None:
-    articles = "".join(f"Article {number} tells of a plant in city {number}. " for number in range(60))
+    articles = "".join(f"Article {number} tells of a plant in city {number}. " for number in range(20))
 
     def ask(question: str) -> list[Message]:
         return [{"role": "user", "content": f"{articles}\n\nQuestion: {question}"}]
@@ -302,12 +301,13 @@ def test_slots_metrics_and_changes_to_props_are_off_even_with_the_key(llama: Lla
 
 
 @pytest.mark.model
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads Linux's table of sockets")
 def test_the_process_listens_on_no_port(llama: LlamaCppGenerator) -> None:
     """Sockets in state 0A (listening) that are ours, in the system's tables of TCP sockets."""
     ours = {
-        os.readlink(entry).removeprefix("socket:[").removesuffix("]")
+        str(entry.readlink()).removeprefix("socket:[").removesuffix("]")
         for entry in Path("/proc/self/fd").iterdir()
-        if entry.is_symlink() and os.readlink(entry).startswith("socket:[")
+        if entry.is_symlink()
     }
     rows = [row.split() for table in ("tcp", "tcp6") for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
     assert [row[1] for row in rows if row[3] == "0A" and row[9] in ours] == []
@@ -352,7 +352,7 @@ print(next(stream) != "", generator._listener.socket_path.parent)
 
 @pytest.mark.model
 def test_a_process_that_never_closes_it_ends_in_silence_and_leaves_nothing(packaged_gguf: Path) -> None:
-    done = subprocess.run(  # noqa: S603  Our own script.
+    done = subprocess.run(
         [sys.executable, "-c", QUIET_SCRIPT, str(packaged_gguf)],
         cwd=Path(qa.__path__[0]).parent,
         capture_output=True,

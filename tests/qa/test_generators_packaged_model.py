@@ -77,7 +77,7 @@ def litter(cache: Path) -> list[str]:
 def run_join(cache: Path, folder: Path, event: str) -> subprocess.Popen[str]:
     root = Path(qa.__path__[0]).parent
     command = [sys.executable, "-c", JOIN_SCRIPT, str(cache), str(folder), event]
-    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)  # noqa: S603  Our own script.
+    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
 
 
 def test_parts_are_joined_in_order_and_named_by_their_hash(parts: list[ModelPart], cache: Path) -> None:

@@ -2,7 +2,9 @@
 // server, and keeps what matters in view. The panels' HTML is made on the server.
 
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-const scroll = (target, block) => target.scrollIntoView({ block, behavior: calm ? "auto" : "smooth" });
+// Later, since other panels may still be about to change their size.
+const scroll = (target, block) =>
+  setTimeout(() => target.scrollIntoView({ block, behavior: calm ? "auto" : "smooth" }), 80);
 
 // The quote of a chip is usually in the panel already: then nothing need be asked of the server.
 function showSource({ exchange, marker }) {
@@ -29,10 +31,16 @@ element.addEventListener("click", (event) => {
   trigger("select", { ...control.dataset });
 });
 
+element.addEventListener("change", (event) => {
+  const { field } = event.target.dataset;
+  if (field) trigger("input", { field, value: event.target.value });
+});
+
 let shownExchange = null;
 watch("value", () => {
   const focus = element.querySelector("mark.aq-focus");
   if (focus) scroll(focus, "center");
+  else if (element.closest(".aq-reading") && element.firstElementChild) scroll(element, "nearest");
   const exchange = element.closest(".aq-latest") && element.querySelector(".aq-exchange");
   if (exchange && exchange.dataset.exchange !== shownExchange) scroll(exchange, "start");
   shownExchange = exchange ? exchange.dataset.exchange : null;

@@ -1,4 +1,4 @@
-"""A service with scripted answers over articles kept in memory, in place of the real one behind the page and the API."""
+"""A service with scripted answers over articles in memory, in place of the real one behind the page and the API."""
 
 from __future__ import annotations
 

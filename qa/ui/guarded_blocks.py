@@ -1,0 +1,51 @@
+"""Gradio's Blocks, but requests can name no file except those they uploaded; knows nothing of what is on the page.
+
+Before a handler sees a request, Gradio copies every file that the request names into its cache, and fetches every
+address. It checks whose files they are only in apps that were started by its own ``launch``, which this one is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+
+class GuardedBlocks(gr.Blocks):
+    """Refuses requests with file objects that stand for anything but an upload."""
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
+        for file in files_in(inputs):
+            if not is_upload(file.get("path"), upload_folder()):
+                raise gr.Error("a file in the request was not uploaded to this server", print_exception=False)
+        return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
+
+
+def upload_folder() -> Path:
+    """Where Gradio keeps uploads."""
+    return Path(get_upload_folder()).resolve()
+
+
+def is_upload(path: object, folder: Path) -> bool:
+    """Whether ``path`` names a file in the upload folder."""
+    if not isinstance(path, str) or "\x00" in path or "://" in path:
+        return False
+    resolved = Path(path).resolve()
+    return resolved.is_relative_to(folder) and resolved.is_file()
+
+
+def files_in(value: object) -> Iterator[dict[str, Any]]:
+    """Every object, however deep, that Gradio would take for a file."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            meta = value.get("meta")
+            if isinstance(meta, dict) and meta.get("_type") == "gradio.FileData":
+                yield value
+            waiting.extend(value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)

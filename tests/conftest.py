@@ -1,0 +1,52 @@
+"""What holds for every test: no network but this machine, no model hub, no deadline that a busy machine would miss.
+
+Markers (see pyproject.toml) pick the suite: ``pytest`` runs everything; ``pytest -m "not model and not browser and not
+slow"`` leaves out what needs the packaged models, a browser or a long time.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+# Before any test module imports a library that reads it.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import hypothesis
+import pytest
+import pytest_socket
+
+_ALLOWED_HOSTS = ["127.0.0.1", "::1", "localhost"]
+_RESOLVED_HOSTS: dict[str, set[str]] = {}
+_resolve = socket.getaddrinfo
+
+hypothesis.settings.register_profile("no-deadline", deadline=None)
+hypothesis.settings.load_profile("no-deadline")
+
+
+def _resolve_locally(host: str | bytes | None, *arguments: Any, **options: Any) -> Any:
+    """Even asking for another host's address leaves this machine."""
+    name = host.decode() if isinstance(host, bytes) else host
+    if name and name not in (*_ALLOWED_HOSTS, socket.gethostname()) and not _is_address(name):
+        raise pytest_socket.SocketBlockedError(f"a test asked for the address of {name!r}")
+    return _resolve(host, *arguments, **options)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.fixture(autouse=True)
+def _no_network() -> Iterator[None]:
+    """Connections to other machines fail; the plugin lifts its guard after each test."""
+    pytest_socket.socket_allow_hosts(_ALLOWED_HOSTS, allow_unix_socket=True, resolution_cache=_RESOLVED_HOSTS)
+    with pytest.MonkeyPatch.context() as patch:  # of its own: a test may undo what it patched itself
+        patch.setattr(socket, "getaddrinfo", _resolve_locally)
+        yield

@@ -1,0 +1,308 @@
+"""Exact search is exact, approximate search says how good it is, and neither finds what was taken out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from index.dense import DEAD, ROW_DTYPE, DenseIndex, DenseInfo, RowArray, build_dense, load_dense, update_dense
+from index.errors import DamagedIndexError
+from index.types import FloatArray, IntArray
+
+_DIM = 16
+_FLAT_LIMIT = 400
+_NEVER = 1_000_000
+
+
+def _vectors(count: int, seed: int = 0) -> FloatArray:
+    vectors = np.random.default_rng(seed).standard_normal((count, _DIM))
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+
+def _rows(passage_ids: npt.ArrayLike) -> RowArray:
+    ids = np.asarray(passage_ids, dtype=np.int64)
+    rows = np.zeros(len(ids), dtype=ROW_DTYPE)
+    rows["passage_id"], rows["day"], rows["source"] = ids, 700_000 + ids, ids % 3
+    return rows
+
+
+def _ids(count: int, first: int = 0) -> IntArray:
+    """Not the row numbers, and not in order, so that the two cannot be mistaken for each other."""
+    return (first + np.random.default_rng(first + 1).permutation(count)) * 7 + 3
+
+
+def _build(count: int, *, flat_limit: int = _NEVER, seed: int = 0) -> tuple[DenseIndex, dict[int, FloatArray]]:
+    """An index and what it must hold: passage id -> vector."""
+    vectors, ids = _vectors(count, seed), _ids(count)
+    index = build_dense(vectors, _rows(ids), probes=_vectors(50, seed=99), flat_limit=flat_limit)
+    return index, dict(zip(ids.tolist(), vectors, strict=True))
+
+
+def _update(
+    index: DenseIndex,
+    held: dict[int, FloatArray],
+    *,
+    dead: list[int],
+    num_new: int,
+    flat_limit: int = _NEVER,
+    seed: int = 7,
+) -> tuple[DenseIndex, dict[int, FloatArray]]:
+    vectors, ids = _vectors(num_new, seed), _ids(num_new, first=10_000 * (1 + seed))
+    probes = _vectors(50, seed=98)
+    updated = update_dense(
+        index, np.array(dead, dtype=np.int64), vectors, _rows(ids), probes=probes, flat_limit=flat_limit
+    )
+    kept = {passage_id: vector for passage_id, vector in held.items() if passage_id not in set(dead)}
+    return updated, kept | dict(zip(ids.tolist(), vectors, strict=True))
+
+
+def _exact(held: dict[int, FloatArray], vector: FloatArray, k: int) -> list[int]:
+    """What exact search must find, by numpy."""
+    ids = np.array(list(held))
+    cosines = np.stack(list(held.values())) @ vector
+    return [int(i) for i in ids[np.argsort(-cosines, kind="stable")][:k]]
+
+
+def _found(index: DenseIndex, vector: FloatArray, k: int, mask: npt.NDArray[np.bool_] | None = None) -> list[int]:
+    rows, cosines = index.search(vector, k, mask)
+    assert (np.diff(cosines) <= 0).all()
+    assert np.allclose(index.cosines(vector, rows), cosines, atol=1e-5)
+    return [int(i) for i in index.rows["passage_id"][rows]]
+
+
+def _assert_holds(index: DenseIndex, held: dict[int, FloatArray]) -> None:
+    """Every vector, under its own id and with its own row, and no other."""
+    vectors, rows = index.vectors()
+    assert sorted(rows["passage_id"].tolist()) == sorted(held)
+    for vector, row in zip(vectors, rows, strict=True):
+        assert np.array_equal(vector, held[int(row["passage_id"])])
+        assert row["day"] == 700_000 + row["passage_id"]
+    ids = np.array(sorted(held), dtype=np.int64)
+    assert index.rows["passage_id"][index.rows_of(ids)].tolist() == ids.tolist()
+
+
+def _recall(index: DenseIndex, held: dict[int, FloatArray], probes: FloatArray) -> float:
+    return float(np.mean([len({*_found(index, p, 10)} & {*_exact(held, p, 10)}) / 10 for p in probes]))
+
+
+# Exact search
+
+
+def test_below_the_limit_search_is_exact() -> None:
+    index, held = _build(300)
+    assert index.info == DenseInfo(kind="flat", num_trained=0, nprobe=None, recall_at_10=1.0, num_probes=0)
+    for probe in _vectors(20, seed=5):
+        assert _found(index, probe, 10) == _exact(held, probe, 10)
+
+
+def test_scores_are_cosines() -> None:
+    index, held = _build(50)
+    probe = _vectors(1, seed=5)[0]
+    rows, cosines = index.search(probe, 50)
+    expected = [float(held[int(i)] @ probe) for i in index.rows["passage_id"][rows]]
+    assert cosines == pytest.approx(expected, abs=1e-6)
+    assert cosines.dtype == np.float32
+
+
+def test_no_more_is_found_than_there_is() -> None:
+    index, held = _build(3)
+    assert sorted(_found(index, _vectors(1)[0], 10)) == sorted(held)
+
+
+def test_an_empty_index_finds_nothing() -> None:
+    index, _ = _build(0)
+    assert _found(index, _vectors(1)[0], 10) == []
+    assert _found(index, _vectors(1)[0], 10, np.zeros(0, dtype=bool)) == []
+    assert index.cosines(_vectors(1)[0], np.zeros(0, dtype=np.int64)).shape == (0,)
+
+
+@pytest.mark.parametrize("flat_limit", [_NEVER, _FLAT_LIMIT])
+def test_a_mask_bounds_what_is_found_not_how_much(flat_limit: int) -> None:
+    index, held = _build(501, flat_limit=flat_limit)  # no whole number of bytes
+    mask = index.rows["source"] == 1
+    allowed = {i: v for i, v in held.items() if i % 3 == 1}
+    for probe in _vectors(10, seed=5):
+        found = _found(index, probe, 10, mask)
+        assert set(found) <= set(allowed)
+        assert len(found) == 10
+        if index.is_flat:
+            assert found == _exact(allowed, probe, 10)
+
+
+@pytest.mark.parametrize("flat_limit", [_NEVER, _FLAT_LIMIT])
+def test_a_mask_of_one_row_finds_that_row_and_an_empty_mask_nothing(flat_limit: int) -> None:
+    index, _ = _build(501, flat_limit=flat_limit)
+    for row in (0, 7, 8, 500):
+        mask = np.zeros(501, dtype=bool)
+        mask[row] = True
+        vector = index.vectors()[0][row]
+        assert index.search(vector, 5, mask)[0].tolist() == [row]
+    assert len(index.search(_vectors(1)[0], 5, np.zeros(501, dtype=bool))[0]) == 0
+
+
+@pytest.mark.parametrize("unknown", [0, 10**9, -1])
+def test_an_unknown_passage_id_has_no_row(unknown: int) -> None:
+    index, _ = _build(20)
+    with pytest.raises(KeyError):
+        index.rows_of(np.array([unknown], dtype=np.int64))
+
+
+# Approximate search
+
+
+def test_from_the_limit_on_search_is_approximate_with_the_recall_it_says() -> None:
+    index, held = _build(1_200, flat_limit=1_200)
+    assert index.info.kind.startswith("ivf")
+    assert index.info.num_trained == 1_200
+    assert index.info.num_probes == 50
+    assert index.info.recall_at_10 >= 0.98
+    assert index.info.recall_at_10 == pytest.approx(_recall(index, held, _vectors(50, seed=99)))
+
+
+def test_one_below_the_limit_search_is_exact() -> None:
+    assert _build(399, flat_limit=400)[0].is_flat
+
+
+def test_approximate_search_looks_into_some_cells_only() -> None:
+    centres = _vectors(30, seed=3)
+    near = np.repeat(centres, 40, axis=0) + 0.05 * _vectors(1_200, seed=4)
+    vectors = np.asarray(near / np.linalg.norm(near, axis=1, keepdims=True), dtype=np.float32)
+    index = build_dense(vectors, _rows(_ids(1_200)), probes=centres, flat_limit=_FLAT_LIMIT)
+    assert index.info.nprobe is not None
+    assert index.info.nprobe < int(index.info.kind.removeprefix("ivf"))
+    assert index.info.recall_at_10 >= 0.98
+
+
+def test_the_same_vectors_give_the_same_approximate_index() -> None:
+    (first, _), (second, _) = _build(600, flat_limit=_FLAT_LIMIT), _build(600, flat_limit=_FLAT_LIMIT)
+    assert first.info == second.info
+    for probe in _vectors(10, seed=5):
+        assert _found(first, probe, 10) == _found(second, probe, 10)
+
+
+# Updates
+
+
+def test_a_flat_index_closes_its_gaps() -> None:
+    index, held = _build(100)
+    updated, held = _update(index, held, dead=list(held)[10:60:3], num_new=30)
+    assert updated.is_flat
+    assert DEAD not in updated.rows["passage_id"]
+    _assert_holds(updated, held)
+    for probe in _vectors(10, seed=5):
+        assert _found(updated, probe, 10) == _exact(held, probe, 10)
+
+
+def test_a_flat_index_can_lose_and_gain_everything() -> None:
+    index, held = _build(20)
+    updated, held = _update(index, held, dead=list(held), num_new=0)
+    _assert_holds(updated, {})
+    updated, held = _update(updated, held, dead=[], num_new=5)
+    _assert_holds(updated, held)
+
+
+def test_a_flat_index_that_reaches_the_limit_becomes_approximate() -> None:
+    index, held = _build(_FLAT_LIMIT - 10)
+    updated, held = _update(index, held, dead=list(held)[:5], num_new=15, flat_limit=_FLAT_LIMIT)
+    assert updated.info.kind.startswith("ivf")
+    assert updated.info.num_trained == _FLAT_LIMIT
+    assert updated.info.recall_at_10 >= 0.98
+    _assert_holds(updated, held)
+
+
+def test_an_approximate_index_keeps_its_rows_and_never_finds_dead_ones() -> None:
+    index, held = _build(600, flat_limit=_FLAT_LIMIT)
+    dead = list(held)[50:150]
+    vectors_of_dead = [held[i] for i in dead]
+    updated, held = _update(index, held, dead=dead, num_new=40, flat_limit=_FLAT_LIMIT)
+    assert len(updated.rows) == 640
+    assert (updated.rows["passage_id"] == DEAD).sum() == 100
+    assert updated.info.num_trained == 600
+    _assert_holds(updated, held)
+    for vector in vectors_of_dead:
+        assert DEAD not in _found(updated, vector, 10)
+        assert DEAD not in _found(updated, vector, 10, np.ones(640, dtype=bool))
+    assert _recall(updated, held, _vectors(50, seed=5)) >= 0.95
+
+
+def test_a_new_vector_is_found_in_an_approximate_index() -> None:
+    index, held = _build(600, flat_limit=_FLAT_LIMIT)
+    updated, held = _update(index, held, dead=[], num_new=20, flat_limit=_FLAT_LIMIT)
+    for passage_id in list(held)[-20:]:
+        assert _found(updated, held[passage_id], 1) == [passage_id]
+
+
+def test_an_approximate_index_that_is_half_dead_is_built_anew() -> None:
+    index, held = _build(1_000, flat_limit=_FLAT_LIMIT)
+    updated, held = _update(index, held, dead=list(held)[:501], num_new=0, flat_limit=_FLAT_LIMIT)
+    assert updated.info.num_trained == 499
+    assert DEAD not in updated.rows["passage_id"]
+    _assert_holds(updated, held)
+
+
+def test_an_approximate_index_that_shrinks_below_the_limit_becomes_exact_again() -> None:
+    index, held = _build(600, flat_limit=_FLAT_LIMIT)
+    updated, held = _update(index, held, dead=list(held)[:350], num_new=3, flat_limit=_FLAT_LIMIT)
+    assert updated.is_flat
+    _assert_holds(updated, held)
+    probe = _vectors(1, seed=5)[0]
+    assert _found(updated, probe, 10) == _exact(held, probe, 10)
+
+
+def test_an_approximate_index_can_lose_everything() -> None:
+    index, held = _build(500, flat_limit=_FLAT_LIMIT)
+    updated, _ = _update(index, held, dead=list(held), num_new=0, flat_limit=_FLAT_LIMIT)
+    _assert_holds(updated, {})
+    assert _found(updated, _vectors(1)[0], 5) == []
+
+
+def test_growing_past_four_times_the_training_set_trains_anew() -> None:
+    index, held = _build(_FLAT_LIMIT, flat_limit=_FLAT_LIMIT)
+    grown, held = _update(index, held, dead=[], num_new=3 * _FLAT_LIMIT, flat_limit=_FLAT_LIMIT)
+    assert grown.info.num_trained == _FLAT_LIMIT
+    grown, held = _update(grown, held, dead=[], num_new=1, flat_limit=_FLAT_LIMIT, seed=8)
+    assert grown.info.num_trained == 4 * _FLAT_LIMIT + 1
+    _assert_holds(grown, held)
+
+
+@pytest.mark.parametrize("flat_limit", [_NEVER, _FLAT_LIMIT])
+def test_many_random_updates_hold_what_they_should(flat_limit: int) -> None:
+    random = np.random.default_rng(11)
+    index, held = _build(450, flat_limit=flat_limit)
+    for step in range(8):
+        dead = random.choice(list(held), size=int(random.integers(0, 60)), replace=False).tolist()
+        index, held = _update(index, held, dead=dead, num_new=int(random.integers(0, 70)), flat_limit=flat_limit, seed=step)
+        _assert_holds(index, held)
+
+
+# Files
+
+
+@pytest.mark.parametrize("flat_limit", [_NEVER, _FLAT_LIMIT])
+def test_a_saved_index_finds_the_same_and_can_be_updated(tmp_path: Path, flat_limit: int) -> None:
+    index, held = _build(600, flat_limit=flat_limit)
+    index, held = _update(index, held, dead=list(held)[:50], num_new=30, flat_limit=flat_limit)
+    index.save(tmp_path / "dense.faiss")
+    loaded = load_dense(tmp_path / "dense.faiss", index.rows.copy(), index.info)
+    _assert_holds(loaded, held)
+    for probe in _vectors(10, seed=5):
+        assert _found(loaded, probe, 10) == _found(index, probe, 10)
+    updated, held = _update(loaded, held, dead=list(held)[:5], num_new=5, flat_limit=flat_limit, seed=9)
+    _assert_holds(updated, held)
+
+
+def test_a_file_that_faiss_refuses_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "dense.faiss").write_bytes(b"no index at all, but long enough to look like one")
+    with pytest.raises(DamagedIndexError, match=r"dense\.faiss"):
+        load_dense(tmp_path / "dense.faiss", _rows([]), DenseInfo("flat", 0, None, 1.0, 0))
+
+
+def test_more_vectors_than_rows_is_damage() -> None:
+    index = faiss.IndexFlatIP(_DIM)
+    index.add(_vectors(3))
+    with pytest.raises(DamagedIndexError, match="3 vectors for 2 rows"):
+        DenseIndex(index, _rows([1, 2]), DenseInfo("flat", 0, None, 1.0, 0))

@@ -1,0 +1,99 @@
+"""Vectors come back exactly, by text and model, until their article is removed."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.database import Database
+from index.embedding_cache import EmbeddingCache
+from index.library import Library
+from tests.fakes import numbered_article, text_vector
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "library.sqlite")
+
+
+def _cache(database: Database, *, model_id: str = "m", dim: int = 8) -> EmbeddingCache:
+    return EmbeddingCache(database, model_id=model_id, dim=dim)
+
+
+def _vectors(count: int, dim: int = 8) -> np.ndarray:
+    return np.random.default_rng(count).standard_normal((count, dim)).astype(np.float32)
+
+
+def test_what_was_put_comes_back_bit_for_bit_in_the_order_asked_for(database: Database) -> None:
+    vectors = _vectors(3)
+    _cache(database).put(["a", "b", "é😀"], vectors, ["x", "x", "y"])
+    found = _cache(database).get(["é😀", "unknown", "a", "b", "a"])
+    assert found[1] is None
+    for vector, row in zip([found[0], *found[2:]], [2, 0, 1, 0], strict=True):
+        assert vector is not None
+        assert vector.dtype == np.float32
+        assert np.array_equal(vector, vectors[row])
+
+
+def test_nothing_is_put_and_nothing_got(database: Database) -> None:
+    _cache(database).put([], _vectors(0), [])
+    assert _cache(database).get([]) == []
+
+
+def test_more_texts_than_sqlite_takes_variables(database: Database) -> None:
+    texts = [f"text {number}" for number in range(1203)]
+    vectors = _vectors(len(texts))
+    _cache(database).put(texts, vectors, ["x"] * len(texts))
+    assert np.array_equal(np.stack([v for v in _cache(database).get(texts) if v is not None]), vectors)
+
+
+def test_vectors_of_another_model_are_not_given_out(database: Database) -> None:
+    _cache(database).put(["a"], _vectors(1), ["x"])
+    assert _cache(database, model_id="other").get(["a"]) == [None]
+
+
+def test_two_models_keep_their_vectors_apart(database: Database) -> None:
+    first, second = _vectors(2)
+    _cache(database).put(["a"], first[None], ["x"])
+    _cache(database, model_id="other").put(["a"], second[None], ["x"])
+    for model_id, expected in (("m", first), ("other", second)):
+        (found,) = _cache(database, model_id=model_id).get(["a"])
+        assert found is not None
+        assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("blob", [b"", b"123", b"12345678", bytes(9 * 4)])
+def test_a_vector_of_another_length_is_as_none(database: Database, tmp_path: Path, blob: bytes) -> None:
+    _cache(database).put(["a"], _vectors(1), ["x"])
+    with sqlite3.connect(tmp_path / "library.sqlite") as connection:
+        assert connection.execute("UPDATE embeddings SET vector = ?", (blob,)).rowcount == 1
+    assert _cache(database).get(["a"]) == [None]
+
+
+def test_putting_again_replaces(database: Database) -> None:
+    _cache(database).put(["a"], _vectors(1), ["x"])
+    _cache(database).put(["a"], 2 * _vectors(1), ["x"])
+    (found,) = _cache(database).get(["a"])
+    assert found is not None
+    assert np.array_equal(found, 2 * _vectors(1)[0])
+
+
+def test_vectors_go_with_their_article(database: Database) -> None:
+    library, article = Library(database), numbered_article(0)
+    library.accept([article])
+    _cache(database, dim=64).put(
+        ["a", "b"], np.stack([text_vector("a"), text_vector("b")]), [article.article_id, "another"]
+    )
+    library.remove([article.article_id])
+    removed, kept = _cache(database, dim=64).get(["a", "b"])
+    assert removed is None
+    assert kept is not None
+
+
+def test_vectors_and_article_ids_must_match_the_texts(database: Database) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        _cache(database).put(["a", "b"], _vectors(1), ["x", "x"])
+    assert _cache(database).get(["a"]) == [None]

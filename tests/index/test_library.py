@@ -1,0 +1,335 @@
+"""What becomes of an article that comes once, again, changed, under another url, or after it was removed."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.database import Database
+from index.errors import BadInputError, StorageError
+from index.library import Library, LibraryCounts
+from index.types import Article, make_article
+from tests.fakes import numbered_article, numbered_articles, retitled
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(Database(tmp_path / "library.sqlite"))
+
+
+def _execute(tmp_path: Path, statement: str, *values: object) -> None:
+    with sqlite3.connect(tmp_path / "library.sqlite") as connection:
+        assert connection.execute(statement, values).rowcount == 1
+
+
+def _article(text: str = "It rained.", url: str | None = "https://a.example/1", **fields: Any) -> Article:
+    return make_article(text, url=url, title="Rain", **fields)
+
+
+def _indexed_urls(library: Library) -> list[str | None]:
+    return [revision.article.url for revision in library.revisions(library.indexable_revision_ids())]
+
+
+def _one(library: Library, article_id: str) -> Article:
+    revision = library.article(article_id)
+    assert revision is not None
+    return revision.article
+
+
+# What becomes of an article
+
+
+def test_a_new_article_is_added_as_it_is(library: Library) -> None:
+    article = _article(source="A", published_at="2024-03-28", metadata={"tags": ["é", {"a": 1}], "n": None})
+    assert library.accept([article]) == ["added"]
+    assert _one(library, article.article_id) == article
+
+
+def test_the_same_article_again_is_unchanged(library: Library) -> None:
+    library.accept([_article()])
+    assert library.accept([_article()]) == ["unchanged"]
+    assert library.counts() == LibraryCounts(num_articles=1, num_revisions=1, num_removed=0)
+
+
+def test_a_new_text_under_the_same_url_is_a_revision(library: Library) -> None:
+    article = _article()
+    library.accept([article])
+    assert library.accept([_article("It snowed.")]) == ["revised"]
+    assert _one(library, article.article_id).text == "It snowed."
+    assert [r.article.text for r in library.history(article.article_id)] == ["It snowed.", "It rained."]
+    assert library.counts() == LibraryCounts(num_articles=1, num_revisions=2, num_removed=0)
+
+
+def test_a_new_text_under_the_same_id_is_a_revision(library: Library) -> None:
+    library.accept([_article(url=None, article_id="mine")])
+    assert library.accept([_article("It snowed.", url=None, article_id="mine")]) == ["revised"]
+    assert _one(library, "mine").text == "It snowed."
+
+
+def test_a_known_url_counts_more_than_another_id(library: Library) -> None:
+    library.accept([_article(article_id="mine")])
+    assert library.accept([_article("It snowed.", article_id="other")]) == ["revised"]
+    assert _one(library, "mine").text == "It snowed."
+    assert library.article("other") is None
+
+
+def test_an_id_keeps_its_article_when_the_url_moves(library: Library) -> None:
+    library.accept([_article(article_id="mine")])
+    assert library.accept([_article("It snowed.", "https://b.example", article_id="mine")]) == ["revised"]
+    assert _one(library, "mine").url == "https://b.example"
+    assert library.accept([_article("It hailed.", "https://b.example")]) == ["revised"]
+    assert library.counts().num_articles == 1
+
+
+def test_a_revision_without_a_url_leaves_the_url_known(library: Library) -> None:
+    library.accept([_article(article_id="mine"), _article("It snowed.", url=None, article_id="mine")])
+    assert library.accept([_article("It hailed.")]) == ["revised"]
+    assert _one(library, "mine").text == "It hailed."
+
+
+def test_a_corrected_title_is_a_revision(library: Library) -> None:
+    article = _article()
+    library.accept([article])
+    assert library.accept([retitled(article, "Snow")]) == ["revised"]
+    assert _one(library, article.article_id).title == "Snow"
+
+
+def test_going_back_to_an_earlier_text_is_a_revision_too(library: Library) -> None:
+    library.accept([_article(), _article("It snowed.")])
+    assert library.accept([_article()]) == ["revised"]
+    assert len(library.indexable_revision_ids()) == 1
+
+
+def test_each_article_of_a_batch_meets_those_before_it(library: Library) -> None:
+    batch = [_article(), _article(), _article("It snowed."), _article("It snowed.", "https://b.example")]
+    assert library.accept(batch) == ["added", "unchanged", "revised", "duplicate"]
+
+
+def test_an_empty_batch_is_nothing(library: Library) -> None:
+    assert library.accept([]) == []
+
+
+# The same text in several articles
+
+
+def test_the_same_text_under_another_url_is_a_duplicate_and_indexed_once(library: Library) -> None:
+    library.accept([_article()])
+    assert library.accept([_article(url="https://b.example")]) == ["duplicate"]
+    assert _indexed_urls(library) == ["https://a.example/1"]
+    assert library.counts().num_articles == 2
+
+
+def test_a_duplicate_takes_the_place_of_a_removed_original(library: Library) -> None:
+    library.accept([_article(), _article(url="https://b.example")])
+    library.remove([_article().article_id])
+    assert _indexed_urls(library) == ["https://b.example"]
+
+
+def test_a_duplicate_takes_the_place_of_an_original_with_a_new_text(library: Library) -> None:
+    library.accept([_article(), _article(url="https://b.example")])
+    library.accept([_article("It snowed.")])
+    assert sorted(map(str, _indexed_urls(library))) == ["https://a.example/1", "https://b.example"]
+
+
+def test_a_revision_to_the_text_of_another_article_is_indexed_once(library: Library) -> None:
+    library.accept([_article(), _article("It snowed.", "https://b.example")])
+    assert library.accept([_article(url="https://b.example")]) == ["revised"]
+    assert _indexed_urls(library) == ["https://a.example/1"]
+
+
+# Removing
+
+
+def test_a_removed_article_is_gone_with_all_its_texts(library: Library, tmp_path: Path) -> None:
+    secret = "Verbatim words that shall go."
+    article = _article(secret)
+    library.accept([article, _article("It snowed."), _article("It hailed.", "https://b.example")])
+    assert library.remove([article.article_id]) == [article.article_id]
+    assert library.article(article.article_id) is None
+    assert library.history(article.article_id) == []
+    assert _indexed_urls(library) == ["https://b.example"]
+    assert library.counts() == LibraryCounts(num_articles=1, num_revisions=1, num_removed=1)
+    assert secret.encode() not in (tmp_path / "library.sqlite").read_bytes()
+
+
+def test_removing_what_is_not_there_removes_nothing(library: Library) -> None:
+    library.accept([_article()])
+    assert library.remove(["nobody", _article().article_id, _article().article_id]) == [_article().article_id]
+    assert library.remove([_article().article_id]) == []
+
+
+def test_a_removed_article_can_be_added_again(library: Library) -> None:
+    library.accept([_article()])
+    library.remove([_article().article_id])
+    assert library.accept([_article()]) == ["added"]
+    assert _one(library, _article().article_id) == _article()
+    assert library.counts() == LibraryCounts(num_articles=1, num_revisions=1, num_removed=0)
+
+
+def test_a_removed_article_added_again_can_be_a_duplicate(library: Library) -> None:
+    library.accept([_article(), _article(url="https://b.example")])
+    library.remove([_article().article_id])
+    assert library.accept([_article()]) == ["duplicate"]
+    assert _indexed_urls(library) == ["https://b.example"]
+
+
+def test_the_url_of_a_removed_article_is_free_for_another(library: Library) -> None:
+    library.accept([_article(article_id="mine")])
+    library.remove(["mine"])
+    assert library.accept([_article(article_id="other")]) == ["added"]
+    assert library.article("mine") is None
+
+
+def test_revision_ids_are_never_used_again(library: Library) -> None:
+    library.accept([_article()])
+    before = library.indexable_revision_ids()
+    library.remove([_article().article_id])
+    library.accept([_article()])
+    assert library.indexable_revision_ids()[0] > before[0]
+
+
+# All or nothing, from many sides
+
+
+def test_a_batch_with_one_impossible_article_leaves_nothing_behind(library: Library) -> None:
+    impossible = replace(_article("It snowed.", "https://b.example"), text_hash=None)  # type: ignore[arg-type]
+    with pytest.raises(StorageError, match="NOT NULL"):
+        library.accept([_article(), impossible])
+    assert library.counts() == LibraryCounts(num_articles=0, num_revisions=0, num_removed=0)
+
+
+def test_many_threads_may_accept_at_once(library: Library) -> None:
+    batches = [numbered_articles(5, first=5 * number) for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        verdicts = list(pool.map(library.accept, batches))
+    assert verdicts == [["added"] * 5] * 12
+    assert library.counts().num_articles == 60
+    assert library.check() == []
+
+
+def test_many_threads_may_accept_the_same_articles(library: Library) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        verdicts = list(pool.map(lambda _: library.accept(numbered_articles(3)), range(6)))
+    assert sorted(sum(verdicts, [])) == ["added"] * 3 + ["unchanged"] * 15
+    assert library.counts() == LibraryCounts(num_articles=3, num_revisions=3, num_removed=0)
+
+
+def test_a_second_library_on_the_same_file_sees_what_was_accepted(library: Library, tmp_path: Path) -> None:
+    library.accept([_article()])
+    assert Library(Database(tmp_path / "library.sqlite")).counts().num_articles == 1
+
+
+# Damage
+
+
+@pytest.mark.parametrize("damaged", ["It rainEd.", b"\xff\xfe It rained.", ""])
+def test_a_damaged_text_is_found_and_not_given_out(library: Library, tmp_path: Path, damaged: str | bytes) -> None:
+    library.accept([_article(), _article("It snowed.", "https://b.example")])
+    article_id = _article().article_id
+    _execute(tmp_path, "UPDATE revisions SET text = CAST(? AS TEXT) WHERE article_id = ?", damaged, article_id)
+    problems = library.check()
+    assert len(problems) == 1
+    assert article_id in problems[0]
+    with pytest.raises(StorageError, match=f"{article_id} is damaged.*add the article again"):
+        library.article(article_id)
+
+
+def test_damaged_metadata_is_found(library: Library, tmp_path: Path) -> None:
+    library.accept([_article(metadata={"a": 1})])
+    _execute(tmp_path, "UPDATE revisions SET metadata = '{\"a\": '")
+    problems = library.check()
+    assert len(problems) == 1
+    assert _article().article_id in problems[0]
+
+
+@pytest.mark.parametrize("column", ["text", "text_hash", "metadata"])
+def test_adding_a_damaged_article_again_mends_it(library: Library, tmp_path: Path, column: str) -> None:
+    library.accept([_article()])
+    _execute(tmp_path, f"UPDATE revisions SET {column} = 'x'")
+    assert library.accept([_article()]) == ["unchanged"]
+    assert _one(library, _article().article_id) == _article()
+    assert library.check() == []
+    assert library.counts().num_revisions == 1
+
+
+def test_a_whole_library_has_no_problems(library: Library) -> None:
+    library.accept(numbered_articles(3))
+    assert library.check() == []
+
+
+# Lists
+
+
+def test_articles_are_listed_newest_first_and_undated_last(library: Library) -> None:
+    dates = {"a": "2024-01-02", "b": None, "c": "2024-03-01", "d": "2023-12-31"}
+    library.accept([make_article(key, article_id=key, published_at=day) for key, day in dates.items()])
+    listed, total = library.list_articles()
+    assert [revision.article.article_id for revision in listed] == ["c", "a", "d", "b"]
+    assert total == 4
+
+
+def test_pages_hold_every_article_once(library: Library) -> None:
+    library.accept([*numbered_articles(7), make_article("Undated.")])
+    pages = [library.list_articles(offset=offset, limit=3) for offset in (0, 3, 6, 9)]
+    assert [len(page) for page, _ in pages] == [3, 3, 2, 0]
+    assert {total for _, total in pages} == {8}
+    assert len({revision.article.article_id for page, _ in pages for revision in page}) == 8
+
+
+def test_removed_articles_and_old_revisions_are_not_listed(library: Library) -> None:
+    library.accept([_article(), _article("It snowed."), _article("It hailed.", "https://b.example")])
+    library.remove([_article(url="https://b.example").article_id])
+    listed, total = library.list_articles()
+    assert [revision.article.text for revision in listed] == ["It snowed."]
+    assert total == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["a", "b", "c"]),
+        ("rate", ["a", "b"]),
+        ("RATE", ["a", "b"]),
+        ("100%", ["a"]),
+        ("%", ["a"]),
+        ("_", ["b"]),
+        ("x_y", ["b"]),
+        ("\\", ["c"]),
+        ("C:\\new", ["c"]),
+        ("post", ["c"]),
+        ("example/q", ["b"]),
+        ("'; DROP TABLE articles; --", []),
+        ("body", []),
+    ],
+)
+def test_searching_titles_sources_and_urls_takes_every_character_as_it_is(
+    library: Library, query: str, found: list[str]
+) -> None:
+    library.accept(
+        [
+            make_article("One body.", article_id="a", title="Rate at 100% today"),
+            make_article("Two body.", article_id="b", title="Rate of x_y", url="https://b.example/q?a=1"),
+            make_article("Three body.", article_id="c", title="Path C:\\new", source="Morning Post"),
+        ]
+    )
+    listed, total = library.list_articles(query=query)
+    assert sorted(revision.article.article_id for revision in listed) == found
+    assert total == len(found)
+
+
+@pytest.mark.parametrize(("offset", "limit"), [(-1, 10), (0, 0), (0, 1001), (0, -5)])
+def test_a_page_out_of_range_is_refused(library: Library, offset: int, limit: int) -> None:
+    with pytest.raises(BadInputError, match=f"offset={offset}, limit={limit}"):
+        library.list_articles(offset=offset, limit=limit)
+
+
+def test_revisions_come_in_the_order_asked_for_without_those_gone(library: Library) -> None:
+    library.accept([numbered_article(0), numbered_article(1), numbered_article(2)])
+    first, second, third = library.indexable_revision_ids()
+    library.remove([numbered_article(1).article_id])
+    assert [revision.revision_id for revision in library.revisions([third, second, first])] == [third, first]

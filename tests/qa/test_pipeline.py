@@ -1,0 +1,544 @@
+"""One question through all hops, over real indexes with a fake embedder and a scripted generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.collection import Collection
+from index.errors import BadInputError, ModelError
+from index.retriever import Retriever
+from index.snapshot import Snapshot
+from index.types import Filters, make_article
+from qa.calibration import Calibration
+from qa.evidence import SentenceReader
+from qa.generators.protocol import Message
+from qa.pipeline import Pipeline, PipelineSettings
+from qa.types import Answer, Done, Event, EvidenceFound, TextWritten
+from tests.fakes import HashEmbedder
+from tests.qa.helpers import ARTICLES, LIBRARY, PIER, ScriptedGenerator, make_collection, replies, task_of
+
+COST = "What did the pier cost?"
+SHORT, SENTENCE = "12 million euros", "The pier cost 12 million euros."
+# The probability that an answer is right is 1 / (1 + e^-(Yes - No)).
+PLAIN_CALIBRATION = Calibration(intercept=0.0, yes_no=1.0, cosine=0.0, support=0.0)
+
+ANSWER_KEYS = {
+    "question": str,
+    "standalone_question": str,
+    "outcome": str,
+    "short_answer": str | None,
+    "answer": str,
+    "confidence": float,
+    "citations": list,
+    "passages": list,
+    "generation": str | None,
+    "models": dict,
+    "seconds": dict,
+}
+ARTICLE_KEYS = {"article_id": str, "title": str, "url": str | None, "source": str | None, "published_at": str | None}
+CITATION_KEYS = {"marker": int, **ARTICLE_KEYS, "quote": str, "char_start": int, "char_end": int}
+PASSAGE_KEYS = {"rank": int, "score": float, **ARTICLE_KEYS, "text": str, "char_start": int, "char_end": int}
+MODEL_KEYS = {"embedder": str, "evidence": str, "generator": str | None}
+SECONDS_KEYS = {"retrieve": float, "evidence": float, "first_token": float | None, "total": float}
+
+
+@pytest.fixture(scope="module")
+def two_articles(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    return make_collection(tmp_path_factory.mktemp("two"), ARTICLES)
+
+
+@pytest.fixture(scope="module")
+def no_articles(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    return make_collection(tmp_path_factory.mktemp("none"))
+
+
+def make_pipeline(
+    source: Any, generator: ScriptedGenerator | None = None, *, today: date = date(2024, 4, 1), **settings: Any
+) -> Pipeline:
+    """A pipeline that withholds nothing but what the model denies, unless ``settings`` say otherwise."""
+    embedder = HashEmbedder()
+    values: dict[str, Any] = {"min_confidence": 0.5, "min_fast_score": 0.0} | settings
+    return Pipeline(
+        source,
+        Retriever(embedder),
+        SentenceReader(embedder),
+        generator,
+        embedder_id=embedder.model_id,
+        calibration=PLAIN_CALIBRATION,
+        settings=PipelineSettings(**values),
+        today=lambda: today,
+    )
+
+
+def pier_generator(*, yes_no: tuple[float, float] = (-0.1, -4.0)) -> ScriptedGenerator:
+    return ScriptedGenerator(replies(short=SHORT, sentence=SENTENCE), yes_no=yes_no)
+
+
+def answer_of(events: Sequence[Event]) -> Answer:
+    assert isinstance(events[-1], Done)
+    return events[-1].answer
+
+
+def ask(pipeline: Pipeline, question: str, **options: Any) -> Answer:
+    return answer_of(list(pipeline.ask(question, **options)))
+
+
+def assert_has_exactly(values: dict[str, Any], kinds: dict[str, Any]) -> None:
+    assert list(values) == list(kinds)
+    for key, kind in kinds.items():
+        assert isinstance(values[key], kind), key
+        assert not (kind in (int, float) and isinstance(values[key], bool)), key
+
+
+# The events and the answer
+
+
+def test_events_are_evidence_then_text_then_done(two_articles: Collection) -> None:
+    events = list(make_pipeline(two_articles, pier_generator()).ask(COST))
+    kinds = [type(event) for event in events]
+    assert kinds[0] is EvidenceFound
+    assert kinds[-1] is Done
+    assert set(kinds[1:-1]) == {TextWritten}
+    assert kinds.count(Done) == kinds.count(EvidenceFound) == 1
+    drafts = [event.draft for event in events if isinstance(event, TextWritten)]
+    assert drafts[0] == SHORT
+    assert drafts[-1] == f"{SHORT}\n\n{SENTENCE}"
+    assert all(later.startswith(earlier) for earlier, later in pairwise(drafts))
+
+
+def test_evidence_is_shown_before_the_model_is_asked(two_articles: Collection) -> None:
+    generator = pier_generator()
+    events = make_pipeline(two_articles, generator).ask(COST)
+    first = next(events)
+    assert isinstance(first, EvidenceFound)
+    assert first.standalone_question == COST
+    assert "12 million euros" in first.passages[0].passage.text
+    assert [retrieved.rank for retrieved in first.passages] == list(range(1, len(first.passages) + 1))
+    assert generator.calls == []
+
+
+def test_answer_is_cited_with_words_of_the_article(two_articles: Collection) -> None:
+    answer = ask(make_pipeline(two_articles, pier_generator()), COST)
+    assert (answer.outcome, answer.short_answer) == ("answered", SHORT)
+    assert answer.answer == f"{SENTENCE} [1]"
+    (citation,) = answer.to_json()["citations"]
+    article = two_articles.article(citation["article_id"]).article
+    assert article.url == PIER.url == citation["url"]
+    assert article.text[citation["char_start"] : citation["char_end"]] == citation["quote"]
+    assert citation["quote"].startswith("The pier cost 12 million euros")
+
+
+def test_every_returned_passage_stands_in_its_article(two_articles: Collection) -> None:
+    passages = ask(make_pipeline(two_articles), COST, mode="fast").to_json()["passages"]
+    assert len(passages) > 1
+    for passage in passages:
+        article = two_articles.article(passage["article_id"]).article
+        assert article.text[passage["char_start"] : passage["char_end"]] == passage["text"]
+
+
+def test_confidence_is_the_calibrated_probability(two_articles: Collection) -> None:
+    answer = ask(make_pipeline(two_articles, pier_generator(yes_no=(-1.0, -2.0))), COST)
+    assert answer.confidence == pytest.approx(0.7310585786)
+
+
+@pytest.mark.parametrize("mode", ["full", "fast"])
+def test_answered_json_has_exactly_the_contracts_keys_and_types(mode: Any, two_articles: Collection) -> None:
+    values = ask(make_pipeline(two_articles, pier_generator()), COST, mode=mode).to_json()
+    assert_has_exactly(values, ANSWER_KEYS)
+    assert_has_exactly(values["models"], MODEL_KEYS)
+    assert_has_exactly(values["seconds"], SECONDS_KEYS)
+    assert values["citations"] and values["passages"]
+    for citation in values["citations"]:
+        assert_has_exactly(citation, CITATION_KEYS)
+    for passage in values["passages"]:
+        assert_has_exactly(passage, PASSAGE_KEYS)
+    assert values["outcome"] == "answered"
+    assert isinstance(values["short_answer"], str)
+    assert 0.0 <= values["confidence"] <= 1.0
+
+
+def test_seconds_grow_from_hop_to_hop(two_articles: Collection) -> None:
+    seconds = ask(make_pipeline(two_articles, pier_generator()), COST).seconds
+    assert seconds.first_token is not None
+    assert 0 <= seconds.retrieve <= seconds.evidence <= seconds.first_token <= seconds.total
+
+
+def test_models_name_the_generator_only_when_it_may_write(two_articles: Collection) -> None:
+    pipeline = make_pipeline(two_articles, pier_generator())
+    full, fast = ask(pipeline, COST).models, ask(pipeline, COST, mode="fast").models
+    assert (full.embedder, full.generator) == ("hash-words", "scripted")
+    assert (fast.embedder, fast.generator) == ("hash-words", None)
+
+
+def test_question_is_trimmed(two_articles: Collection) -> None:
+    assert ask(make_pipeline(two_articles), f"  {COST}\n", mode="fast").question == COST
+
+
+# When there is no answer
+
+
+def test_no_articles_is_said_without_calling_the_model(no_articles: Collection) -> None:
+    generator = pier_generator()
+    events = list(make_pipeline(no_articles, generator).ask(COST))
+    answer = answer_of(events)
+    assert len(events) == 1
+    assert (answer.outcome, answer.short_answer, answer.passages) == ("no_articles", None, ())
+    assert generator.calls == []
+    values = answer.to_json()
+    assert_has_exactly(values, ANSWER_KEYS)
+    assert values["generation"] is None
+    assert values["seconds"]["first_token"] is None
+
+
+def test_no_articles_is_said_when_all_were_removed(tmp_path: Path) -> None:
+    collection = make_collection(tmp_path, [PIER])
+    collection.remove([PIER.article_id])
+    answer = ask(make_pipeline(collection, pier_generator()), COST)
+    assert answer.outcome == "no_articles"
+    assert answer.generation == collection.status()["generation"]
+
+
+def test_a_no_of_the_model_still_returns_the_closest_passages(two_articles: Collection) -> None:
+    generator = pier_generator(yes_no=(-4.0, -0.1))
+    answer = ask(make_pipeline(two_articles, generator), COST)
+    assert (answer.outcome, answer.short_answer, answer.citations) == ("not_in_articles", None, ())
+    assert "12 million euros" in answer.passages[0].passage.text
+    assert answer.confidence < 0.5
+    assert answer.seconds.first_token is None
+    assert_has_exactly(answer.to_json(), ANSWER_KEYS)
+    assert generator.calls_of("sentence") == []
+
+
+@pytest.mark.parametrize("short", ["", "13 million euros", "Mayor Geely"])
+def test_short_answer_that_no_passage_supports_is_not_in_articles(short: str, two_articles: Collection) -> None:
+    generator = ScriptedGenerator(replies(short=short, sentence="Whatever."), yes_no=(-0.001, -9.0))
+    events = list(make_pipeline(two_articles, generator).ask(COST))
+    answer = answer_of(events)
+    assert (answer.outcome, answer.short_answer) == ("not_in_articles", None)
+    assert [type(event) for event in events] == [EvidenceFound, Done]
+
+
+def test_unsupported_sentence_gives_way_to_the_quote(two_articles: Collection) -> None:
+    generator = ScriptedGenerator(replies(short=SHORT, sentence="Geely paid 99 million euros."))
+    answer = ask(make_pipeline(two_articles, generator), COST)
+    assert answer.outcome == "answered"
+    assert "Geely" not in answer.answer
+    assert answer.answer == f"{answer.citations[0].quote} [1]"
+
+
+# Fast mode
+
+
+def test_fast_quotes_the_best_sentence_and_never_calls_the_generator(two_articles: Collection) -> None:
+    generator = pier_generator()
+    history = [{"role": "user", "content": "Who opened it?"}, {"role": "assistant", "content": "Ada Holm."}]
+    pipeline = make_pipeline(two_articles, generator)
+    answer = ask(pipeline, "How many books were lost in the flood?", mode="fast")
+    assert answer.short_answer == "About 1,200 books were lost in the flood."
+    assert answer.answer == "About 1,200 books were lost in the flood. [1]"
+    assert answer.citations[0].quote == answer.short_answer
+    assert answer.seconds.first_token is None
+    ask(pipeline, "And when was it?", mode="fast", history=history)
+    assert generator.calls == []
+
+
+def test_fast_below_its_threshold_is_not_in_articles(two_articles: Collection) -> None:
+    answer = ask(make_pipeline(two_articles, min_fast_score=0.99), COST, mode="fast")
+    assert (answer.outcome, answer.short_answer) == ("not_in_articles", None)
+    assert answer.passages
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("question", ["", "   ", "\n\t", "x" * 20_000, "word " * 4_000, None, 5, ["Who?"]])
+def test_empty_overlong_and_untextual_questions_are_bad_input(question: Any, two_articles: Collection) -> None:
+    generator = pier_generator()
+    pipeline = make_pipeline(two_articles, generator)
+    with pytest.raises(BadInputError) as caught:
+        list(pipeline.ask(question))
+    assert len(str(caught.value)) < 200
+    with pytest.raises(BadInputError):
+        pipeline.search(question)
+    assert generator.calls == []
+
+
+def test_overlong_question_is_told_its_length_and_the_limit(two_articles: Collection) -> None:
+    with pytest.raises(BadInputError, match=r"20,000 characters; at most 2,000"):
+        list(make_pipeline(two_articles).ask("x" * 20_000, mode="fast"))
+
+
+@pytest.mark.parametrize("mode", ["slow", "", None, "FULL"])
+def test_unknown_mode_is_bad_input(mode: Any, two_articles: Collection) -> None:
+    with pytest.raises(BadInputError, match=r"mode .* is unknown"):
+        list(make_pipeline(two_articles, pier_generator()).ask(COST, mode=mode))
+
+
+def test_full_without_generator_is_a_model_error(two_articles: Collection) -> None:
+    with pytest.raises(ModelError, match="no answering model"):
+        list(make_pipeline(two_articles).ask(COST))
+
+
+@pytest.mark.parametrize("history", [["Who?"], [{"role": "system", "content": "Obey."}], 7])
+def test_malformed_history_is_bad_input(history: Any, two_articles: Collection) -> None:
+    with pytest.raises(BadInputError, match="history"):
+        list(make_pipeline(two_articles).ask(COST, mode="fast", history=history))
+
+
+@pytest.mark.parametrize("k", [0, -1, 101])
+def test_search_refuses_an_impossible_number_of_passages(k: int, two_articles: Collection) -> None:
+    with pytest.raises(BadInputError, match="between 1 and 100"):
+        make_pipeline(two_articles).search("pier", k)
+
+
+def test_half_a_character_in_question_or_history_does_no_harm(two_articles: Collection) -> None:
+    pipeline = make_pipeline(two_articles, pier_generator())
+    history = [{"role": "user", "content": "pier \ud800?"}, {"role": "assistant", "content": "\udfff"}]
+    for answer in (
+        ask(pipeline, f"{COST} \ud83d"),
+        ask(pipeline, f"{COST} \ud83d", mode="fast"),
+        ask(pipeline, "And it?", mode="fast", history=history),
+    ):
+        assert str(answer.to_json()).encode("utf-8")
+    assert pipeline.search("pier \ud83d")
+
+
+# Follow-ups
+
+
+def test_follow_up_is_answered_as_rewritten_and_reported_so(two_articles: Collection) -> None:
+    rewritten = "How many books did the Norwick library lose?"
+    generator = ScriptedGenerator(replies(short="1,200", sentence="About 1,200 books were lost.", rewrite=rewritten))
+    history = [
+        {"role": "user", "content": "Which library in Norwick closed?"},
+        {"role": "assistant", "content": "The Norwick library with its books."},
+    ]
+    answer = ask(make_pipeline(two_articles, generator), "How many did it lose?", history=history)
+    assert (answer.question, answer.standalone_question) == ("How many did it lose?", rewritten)
+    assert answer.passages[0].passage.title == LIBRARY.title
+    assert all(rewritten in call.prompt for call in generator.calls if call.kind != "rewrite")
+
+
+# The prompt
+
+
+def test_small_collection_gives_every_question_the_same_prefix_which_was_prewarmed(two_articles: Collection) -> None:
+    generator = pier_generator()
+    pipeline = make_pipeline(two_articles, generator)
+    pipeline.prewarm()
+    ask(pipeline, COST)
+    ask(pipeline, "How many books were lost in the flood?")
+    (warm,) = generator.calls_of("prewarm")
+    prefix = warm.messages[-1]["content"]
+    assert [call.kind for call in generator.calls].count("score") == 2
+    for call in generator.calls:
+        assert call.messages[0] == warm.messages[0]
+        assert call.messages[1]["content"].startswith(prefix)
+    for article in ARTICLES:
+        assert article.title in prefix
+        for sentence in article.text.split(". "):
+            assert sentence in prefix
+    assert prefix.index(PIER.title) < prefix.index(LIBRARY.title)
+
+
+def test_small_collection_is_the_same_prefix_with_more_passages_than_are_returned(two_articles: Collection) -> None:
+    generator = pier_generator()
+    answer = ask(make_pipeline(two_articles, generator, num_passages=1), COST)
+    assert len(answer.passages) == 1
+    assert LIBRARY.title in generator.calls[0].prompt
+    assert answer.outcome == "answered"
+
+
+def test_large_collection_is_limited_to_the_best_passages(two_articles: Collection) -> None:
+    generator = pier_generator()
+    answer = ask(make_pipeline(two_articles, generator, small_collection_chars=0, num_prompt_passages=2), COST)
+    prompt = generator.calls[0].prompt
+    assert [retrieved.passage.text in prompt for retrieved in answer.passages[:2]] == [True, True]
+    assert not any(retrieved.passage.text in prompt for retrieved in answer.passages[2:])
+    assert answer.outcome == "answered"
+
+
+def test_prompt_characters_limit_the_passages_but_one_always_stays(two_articles: Collection) -> None:
+    generator = pier_generator()
+    answer = ask(make_pipeline(two_articles, generator, small_collection_chars=0, prompt_chars=1), COST)
+    assert [retrieved.passage.text in generator.calls[0].prompt for retrieved in answer.passages[:2]] == [True, False]
+
+
+def test_titles_count_towards_what_makes_a_collection_small(tmp_path: Path) -> None:
+    headlines = [make_article(f"Item {n} has some news.", title=f"Headline {n} " + "long " * 50) for n in range(12)]
+    generator = ScriptedGenerator(replies(short="news", sentence="Item 3 has some news."))
+    settings = {"small_collection_chars": 1000, "prompt_chars": 1000}
+    pipeline = make_pipeline(make_collection(tmp_path, headlines), generator, **settings)
+    ask(pipeline, "What has item 3?")
+    pipeline.prewarm()
+    assert all(len(call.messages[1]["content"]) < 1500 for call in generator.calls)
+
+
+def test_prewarming_a_large_collection_reads_what_all_prompts_begin_with(two_articles: Collection) -> None:
+    generator = pier_generator()
+    pipeline = make_pipeline(two_articles, generator, small_collection_chars=0)
+    pipeline.prewarm()
+    ask(pipeline, COST)
+    warm, first = generator.calls[0], generator.calls[1]
+    assert warm.kind == "prewarm"
+    assert warm.messages[0] == first.messages[0]
+
+
+def test_prewarming_without_index_or_generator_does_nothing(no_articles: Collection, two_articles: Collection) -> None:
+    generator = pier_generator()
+    make_pipeline(no_articles, generator).prewarm()
+    make_pipeline(two_articles).prewarm()
+    assert generator.calls == []
+
+
+# Filters and time
+
+
+def test_filters_limit_passages_and_prompt(two_articles: Collection) -> None:
+    generator = pier_generator()
+    answer = ask(make_pipeline(two_articles, generator), COST, filters=Filters(source="Norwick Post"))
+    assert {retrieved.passage.source for retrieved in answer.passages} == {"Norwick Post"}
+    assert all(PIER.title not in call.prompt for call in generator.calls)
+    assert answer.outcome == "not_in_articles"
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(published_after="2024-03-01"), {PIER.title}),
+        (Filters(published_before="2024-03-01"), {LIBRARY.title}),
+        (Filters(published_after="2024-02-10", published_before="2024-03-25"), {PIER.title, LIBRARY.title}),
+        (Filters(source="Coast Daily"), {PIER.title}),
+        (Filters(source="Nobody"), set()),
+    ],
+)
+def test_search_finds_only_what_the_filters_let_through(
+    filters: Filters, expected: set[str], two_articles: Collection
+) -> None:
+    results = make_pipeline(two_articles).search("pier library", filters=filters)
+    assert {retrieved.passage.title for retrieved in results} == expected
+
+
+def test_filters_that_match_nothing_are_not_in_articles_without_calling_the_model(two_articles: Collection) -> None:
+    generator = pier_generator()
+    events = list(make_pipeline(two_articles, generator).ask(COST, filters=Filters(source="Nobody")))
+    assert [type(event) for event in events] == [EvidenceFound, Done]
+    assert (answer_of(events).outcome, answer_of(events).passages) == ("not_in_articles", ())
+    assert generator.calls == []
+
+
+@pytest.fixture(scope="module")
+def races(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    """Three articles of the same words, each of another year: only their dates decide."""
+    texts = {
+        "2022-01-10": "Anna beat Ben in the Lindby race.",
+        "2024-01-10": "Ben beat Anna in the Lindby race.",
+        "2023-01-10": "In the Lindby race Anna beat Ben.",
+    }
+    articles = [make_article(text, title="Race", published_at=day) for day, text in texts.items()]
+    return make_collection(tmp_path_factory.mktemp("races"), articles)
+
+
+@pytest.mark.parametrize("year", [2022, 2023, 2024])
+def test_as_of_puts_the_articles_of_that_day_first(year: int, races: Collection) -> None:
+    pipeline = make_pipeline(races)
+    question, day = "Who beat whom in the Lindby race?", date(year, 1, 11)
+    for passages in (
+        ask(pipeline, question, mode="fast", as_of=day).passages,
+        pipeline.search(question, as_of=day),
+    ):
+        assert len(passages) == 3
+        assert passages[0].passage.published_at == f"{year}-01-10"
+
+
+def test_a_question_for_news_counts_from_today_unless_as_of_is_given(races: Collection) -> None:
+    pipeline = make_pipeline(races, today=date(2023, 1, 12))
+    question = "Who won the latest Lindby race?"
+    assert pipeline.search(question)[0].passage.published_at == "2023-01-10"
+    assert pipeline.search(question, as_of=date(2022, 1, 12))[0].passage.published_at == "2022-01-10"
+
+
+# One snapshot, stopping
+
+
+class CountingSource:
+    """Hands on a collection's snapshots and counts them."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self.num_taken = 0
+
+    def snapshot(self) -> Snapshot | None:
+        self.num_taken += 1
+        return self._collection.snapshot()
+
+
+@pytest.mark.parametrize("mode", ["full", "fast"])
+def test_one_snapshot_serves_a_question_even_when_a_generation_is_published_meanwhile(
+    mode: Any, tmp_path: Path
+) -> None:
+    collection = make_collection(tmp_path, ARTICLES)
+    before = collection.status()["generation"]
+    source = CountingSource(collection)
+    pipeline = make_pipeline(source, pier_generator())
+    events = pipeline.ask(COST, mode=mode)
+    first = next(events)
+    collection.add([make_article("The pier cost 99 million euros, a report says.", title="Pier cost doubted")])
+    answer = answer_of([first, *events])
+    assert collection.status()["generation"] != before
+    assert answer.generation == before
+    assert source.num_taken == 1
+    assert not any("99 million" in retrieved.passage.text for retrieved in answer.passages)
+    following = ask(pipeline, COST, mode="fast")
+    assert following.generation == collection.status()["generation"]
+    assert any("99 million" in retrieved.passage.text for retrieved in following.passages)
+
+
+def test_closing_the_events_stops_the_writing(two_articles: Collection) -> None:
+    generator = ScriptedGenerator(replies(short=SHORT, sentence=f"{SENTENCE} " * 5))
+    events = make_pipeline(two_articles, generator).ask(COST)
+    drafts = 0
+    for event in events:
+        drafts += isinstance(event, TextWritten)
+        if drafts == 3:
+            break
+    events.close()  # type: ignore[attr-defined]
+    (call,) = generator.calls_of("sentence")
+    assert call.is_closed
+    assert call.written == ["The", " pier"]
+
+
+def test_failure_of_the_model_reaches_the_asker(two_articles: Collection) -> None:
+    def fail(messages: Sequence[Message]) -> str:
+        raise ModelError("the engine is gone")
+
+    events = make_pipeline(two_articles, ScriptedGenerator(fail)).ask(COST)
+    assert isinstance(next(events), EvidenceFound)
+    with pytest.raises(ModelError, match="the engine is gone"):
+        next(events)
+
+
+def test_failure_while_writing_closes_the_stream(two_articles: Collection) -> None:
+    broken = BreaksWhileWriting(replies(short=SHORT, sentence=SENTENCE))
+    with pytest.raises(ModelError):
+        list(make_pipeline(two_articles, broken).ask(COST))
+    assert all(call.is_closed for call in broken.calls if call.kind in ("short", "sentence"))
+
+
+class BreaksWhileWriting(ScriptedGenerator):
+    """Fails after the second piece of a sentence."""
+
+    def __init__(self, reply: Callable[[Sequence[Message]], str]) -> None:
+        super().__init__(reply)
+
+    def stream(self, messages: Sequence[Message], max_tokens: int) -> Any:
+        for number, piece in enumerate(super().stream(messages, max_tokens)):
+            if task_of(messages) == "sentence" and number == 2:
+                raise ModelError("the engine is gone")
+            yield piece

@@ -1,0 +1,226 @@
+"""A running system: loading in the background, failing visibly, following new generations."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.collection import Collection
+from index.errors import BadInputError, ModelError
+from index.types import Filters
+from qa.composition import Parts, build_pipeline
+from qa.config import Config
+from qa.service import Service, parse_as_of, service_status
+from qa.types import Done
+from tests.fakes import HashEmbedder
+from tests.qa.helpers import LIBRARY, PIER, ScriptedGenerator, make_collection, replies
+
+Report = Callable[[str, int, int], None]
+STATUS_KEYS = {"generation", "num_articles", "num_passages", "newest_published_at", "models"}
+
+
+def make_parts(collection: Collection, generator: ScriptedGenerator | None) -> Parts:
+    embedder = HashEmbedder()
+    return Parts(collection, build_pipeline(Config(), collection, embedder, generator), embedder, generator)
+
+
+def wait_until(is_true: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not is_true():
+        assert time.monotonic() < deadline, f"{what} did not happen in time"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def generator() -> ScriptedGenerator:
+    return ScriptedGenerator(replies(short="12 million euros", sentence="The pier cost 12 million euros."))
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    return make_collection(tmp_path, [PIER])
+
+
+@pytest.fixture
+def service(collection: Collection, generator: ScriptedGenerator) -> Iterator[Service]:
+    running = Service(lambda report: make_parts(collection, generator))
+    running.start()
+    yield running
+    running.close()
+
+
+# Loading
+
+
+def test_loading_reports_its_stages_and_becomes_ready(collection: Collection, generator: ScriptedGenerator) -> None:
+    go_on = threading.Event()
+
+    def build(report: Report) -> Parts:
+        report("checking the answering model", 3, 10)
+        go_on.wait(20)
+        return make_parts(collection, generator)
+
+    service = Service(build)
+    assert (service.loading().stage, service.loading().is_ready) == ("starting", False)
+    service.start()
+    wait_until(lambda: service.loading().stage == "checking the answering model", "the stage")
+    assert (service.loading().done, service.loading().total) == (3, 10)
+    assert not service.loading().is_ready
+    go_on.set()
+    wait_until(lambda: service.loading().is_ready, "readiness")
+    assert service.loading().error is None
+    service.close()
+
+
+def test_ready_means_that_the_shared_prefix_was_read(service: Service, generator: ScriptedGenerator) -> None:
+    wait_until(lambda: service.loading().is_ready, "readiness")
+    (call,) = generator.calls
+    assert call.kind == "prewarm"
+    assert "12 million euros" in call.prompt
+
+
+def test_questions_wait_for_the_models(collection: Collection, generator: ScriptedGenerator) -> None:
+    go_on = threading.Event()
+
+    def build(report: Report) -> Parts:
+        go_on.wait(20)
+        return make_parts(collection, generator)
+
+    service = Service(build)
+    service.start()
+    results: list[Any] = []
+    asker = threading.Thread(target=lambda: results.append(service.search("pier")))
+    asker.start()
+    asker.join(0.05)
+    assert results == []
+    go_on.set()
+    asker.join(20)
+    assert results[0][0].passage.title == PIER.title
+    service.close()
+
+
+def test_error_while_loading_is_shown_and_raised_for_every_question() -> None:
+    def build(report: Report) -> Parts:
+        report("loading the answering model", 0, 1)
+        raise ModelError("the file model.gguf is damaged")
+
+    service = Service(build)
+    service.start()
+    wait_until(lambda: service.loading().error, "the error")
+    assert service.loading().error == "the file model.gguf is damaged"
+    assert service.loading().stage == "loading the answering model"
+    assert not service.loading().is_ready
+    for use in (
+        lambda: service.search("pier"),
+        lambda: next(service.ask("Who?")),
+        service.status,
+        lambda: service.collection,
+    ):
+        with pytest.raises(ModelError, match=r"model\.gguf is damaged"):
+            use()
+    service.close()
+
+
+def test_unforeseen_error_while_loading_is_printed_and_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", printed.append)
+
+    def build(report: Report) -> Parts:
+        raise RuntimeError("no such thing")
+
+    service = Service(build)
+    service.start()
+    with pytest.raises(ModelError, match="loading failed: no such thing"):
+        service.status()
+    wait_until(lambda: printed, "the traceback")
+    assert printed[0].exc_type is RuntimeError
+
+
+# Asking
+
+
+def test_asks_and_searches_through_the_pipeline(service: Service) -> None:
+    done = list(service.ask("What did the pier cost?", as_of="2024-03-28"))[-1]
+    assert isinstance(done, Done)
+    assert any("12 million euros" in retrieved.passage.text for retrieved in done.answer.passages)
+    assert service.search("pier", 1)[0].passage.title == PIER.title
+    assert service.search("pier", filters=Filters(source="Nobody")) == []
+
+
+@pytest.mark.parametrize("as_of", ["yesterday", "03/04/2024", "2024-02-30", "x" * 10_000])
+def test_as_of_that_is_no_date_is_bad_input_before_anything_is_asked(
+    as_of: str, service: Service, generator: ScriptedGenerator
+) -> None:
+    with pytest.raises(BadInputError, match="date"):
+        service.ask("What did the pier cost?", as_of=as_of)
+    assert all(call.kind == "prewarm" for call in generator.calls)
+
+
+def test_as_of_may_be_left_out_or_written_in_words() -> None:
+    assert parse_as_of(None) is None
+    assert parse_as_of("  ") is None
+    assert str(parse_as_of("28 March 2024")) == "2024-03-28"
+
+
+# Status and following
+
+
+def test_status_has_the_contracts_keys(service: Service, collection: Collection) -> None:
+    status = service.status()
+    assert set(status) >= STATUS_KEYS
+    assert status["generation"] == collection.status()["generation"]
+    assert (status["num_articles"], status["newest_published_at"]) == (1, "2024-03-25")
+    assert status["num_passages"] >= 1
+    assert status["models"] == {
+        "embedder": "hash-words",
+        "evidence": "sentence-similarity:hash-words",
+        "generator": "scripted",
+    }
+
+
+def test_status_without_generator_names_none(collection: Collection) -> None:
+    assert service_status(make_parts(collection, None))["models"]["generator"] is None
+
+
+def test_status_of_nothing_has_the_same_keys(tmp_path: Path) -> None:
+    status = service_status(make_parts(make_collection(tmp_path / "empty"), None))
+    assert set(status) >= STATUS_KEYS
+    assert (status["generation"], status["num_articles"], status["newest_published_at"]) == (None, 0, None)
+
+
+def test_new_generation_is_followed_and_read_ahead(
+    service: Service, tmp_path: Path, generator: ScriptedGenerator
+) -> None:
+    wait_until(lambda: service.loading().is_ready, "readiness")
+    before = service.status()["generation"]
+    other_program = make_collection(tmp_path, [LIBRARY])
+    wait_until(lambda: len(generator.calls_of("prewarm")) == 2, "the second reading ahead")
+    assert service.status()["generation"] == other_program.status()["generation"] != before
+    assert LIBRARY.title in generator.calls_of("prewarm")[1].prompt
+    assert service.search("books lost in the flood")[0].passage.title == LIBRARY.title
+
+
+def test_failing_to_read_ahead_leaves_the_service_ready(collection: Collection) -> None:
+    service = Service(lambda report: make_parts(collection, CannotPrewarm()))
+    service.start()
+    wait_until(lambda: service.loading().is_ready, "readiness")
+    assert service.search("pier")
+    service.close()
+
+
+class CannotPrewarm(ScriptedGenerator):
+    """A generator whose cache is broken."""
+
+    def prewarm(self, messages: Any) -> None:
+        raise ModelError("no cache")
+
+
+def test_closing_closes_the_generator(service: Service, generator: ScriptedGenerator) -> None:
+    wait_until(lambda: service.loading().is_ready, "readiness")
+    service.close()
+    assert generator.is_closed

@@ -1,0 +1,32 @@
+"""Serves the page over a fake service on a free loopback port, for tests that speak HTTP to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from qa.ui.server import create_app, listen, make_server
+from tests.qa.ui.fakes import LICENCE_QUESTION, PRICE_QUESTION, FakeService
+
+EXAMPLES = (LICENCE_QUESTION, PRICE_QUESTION)
+
+
+@contextmanager
+def served(service: FakeService, **options: Any) -> Iterator[str]:
+    """The address of the running app, without a slash at its end."""
+    listener = listen("127.0.0.1", 0)
+    server = make_server(create_app(service, examples=EXAMPLES, **options))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the server stopped before it started"
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
