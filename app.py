@@ -1,4 +1,4 @@
-"""Article QA's entry point: puts the configured parts behind the web page, the API and the command line. Wiring only."""
+"""Article QA's entry point: puts the parts behind the web page, the API and the command line. Wiring only."""
 
 from __future__ import annotations
 

@@ -7,34 +7,25 @@ live, and every embedding finished so far in the cache.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from index.atomic import fsync_file
 from index.chunker import Chunker
 from index.dense import DEAD, ROW_DTYPE, DenseIndex, RowArray, build_dense, update_dense
 from index.embedder import Embedder
 from index.embedding_cache import EmbeddingCache
-from index.errors import DamagedIndexError, StorageError
+from index.errors import DamagedIndexError
+from index.generation_files import link_segments, seal, storage_errors
 from index.generations import Generations
 from index.lexical import LexicalWriter, day_of
 from index.library import Library, Revision
-from index.manifest import (
-    FileEntry,
-    Manifest,
-    hash_file,
-    list_files,
-    read_manifest,
-    verify_files,
-    write_manifest,
-)
+from index.manifest import FileEntry, Manifest, read_manifest, verify_files, write_manifest
 from index.snapshot import DENSE, LEXICAL, ROWS, SOURCES, iso_day, open_dense, read_sources
 from index.types import PASSAGES_PER_REVISION, FloatArray, Passage
 
@@ -112,7 +103,7 @@ class Builder:
         if parent is None and not wanted and live is None:
             return None
         name = self._generations.next_name()
-        with _storage_errors(f"cannot build {name}"):
+        with storage_errors(f"cannot build {name}"):
             folder = self._generations.new_folder(name)
         try:
             self._fill(folder, name, parent, added, dropped, progress)
@@ -152,23 +143,26 @@ class Builder:
         progress: Progress,
     ) -> None:
         sources = list(parent.sources) if parent is not None else []
-        with _storage_errors(f"cannot build {name}"):
+        with storage_errors(f"cannot build {name}"):
             lexical_folder = folder / LEXICAL
             lexical_folder.mkdir()
             if parent is not None:
-                _link_segments(parent.folder / LEXICAL, lexical_folder)
-            lexical = LexicalWriter(lexical_folder)
-            for revision_id in dropped:
-                lexical.delete_revision(revision_id)
-        vectors, rows = self._index_passages(lexical, added, sources, progress)
-        progress("writing the index", 0, 1)
-        dense = self._make_dense(parent, dropped, vectors, rows)
-        with _storage_errors(f"cannot build {name}"):
-            lexical.commit()
+                link_segments(parent.folder / LEXICAL, lexical_folder)
+            writer = LexicalWriter(lexical_folder)
+        with closing(writer) as lexical:
+            with storage_errors(f"cannot build {name}"):
+                for revision_id in dropped:
+                    lexical.delete_revision(revision_id)
+            vectors, rows = self._index_passages(lexical, added, sources, progress)
+            progress("writing the index", 0, 1)
+            dense = self._make_dense(parent, dropped, vectors, rows)
+            with storage_errors(f"cannot build {name}"):
+                lexical.commit()
+        with storage_errors(f"cannot build {name}"):
             dense.save(folder / DENSE)
             np.save(folder / ROWS, dense.rows, allow_pickle=False)
             (folder / SOURCES).write_text(json.dumps(sources, ensure_ascii=False), encoding="utf-8")
-            files = _seal(folder, parent)
+            files = seal(folder, parent.folder, parent.manifest.files) if parent is not None else seal(folder)
         write_manifest(folder, self._manifest(name, parent, dense, files))
         progress("writing the index", 1, 1)
 
@@ -188,7 +182,7 @@ class Builder:
                 if passage.source is not None:
                     code = codes.setdefault(passage.source, len(codes))
                 rows[row] = (passage.passage_id, day_of(passage.published_at), code)
-                with _storage_errors("cannot write the lexical index"):
+                with storage_errors("cannot write the lexical index"):
                     lexical.add(passage)
             all_rows.append(rows)
             progress("indexing articles", num_done, len(added))
@@ -227,13 +221,13 @@ class Builder:
         """(n, dim), from the cache where it can; what had to be computed is committed to the cache at once."""
         texts = [embedding_input(passage) for passage in passages]
         vectors = self._cache.get(texts)
-        missing = [position for position, vector in enumerate(vectors) if vector is None]
-        if missing:
-            computed = self._embedder.embed_passages([texts[i] for i in missing])
-            self._cache.put([texts[i] for i in missing], computed, [passages[i].article_id for i in missing])
-            for position, vector in zip(missing, computed, strict=True):
-                vectors[position] = vector
-        return np.stack([vector for vector in vectors if vector is not None])
+        missing = {text: i for i, (text, vector) in enumerate(zip(texts, vectors, strict=True)) if vector is None}
+        if not missing:
+            return np.stack([vector for vector in vectors if vector is not None])
+        computed = self._embedder.embed_passages(list(missing))
+        self._cache.put(list(missing), computed, [passages[i].article_id for i in missing.values()])
+        new = dict(zip(missing, computed, strict=True))
+        return np.stack([new[text] if vector is None else vector for text, vector in zip(texts, vectors, strict=True)])
 
     def _make_dense(
         self, parent: _Parent | None, dropped: Sequence[int], vectors: FloatArray, rows: RowArray
@@ -277,39 +271,3 @@ def embedding_input(passage: Passage) -> str:
 def _revision_ids(rows: RowArray) -> set[int]:
     ids = rows["passage_id"]
     return set(np.unique(ids[ids != DEAD] // PASSAGES_PER_REVISION).tolist())
-
-
-def _link_segments(old: Path, new: Path) -> None:
-    """Segments are write-once, so both generations may share them; tantivy's two JSON files are not, and are copied."""
-    for path in list_files(old):
-        if path.suffix == ".json":
-            shutil.copyfile(path, new / path.name)
-        else:
-            os.link(path, new / path.name)
-
-
-def _seal(folder: Path, parent: _Parent | None) -> dict[str, FileEntry]:
-    """Sync and hash every file; a file shared with the (verified) parent keeps its hash."""
-    entries = {}
-    for path in list_files(folder):
-        name = str(path.relative_to(folder))
-        inherited = parent.manifest.files.get(name) if parent is not None else None
-        if parent is not None and inherited is not None and path.samefile(parent.folder / name):
-            entries[name] = inherited
-        else:
-            fsync_file(path)
-            entries[name] = hash_file(path)
-    for path in [folder, *folder.rglob("*")]:
-        if path.is_dir():
-            fsync_file(path)
-    return entries
-
-
-@contextmanager
-def _storage_errors(doing: str) -> Iterator[None]:
-    """tantivy raises ValueError and FAISS RuntimeError when a write fails; here both can mean nothing else."""
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise StorageError(f"{doing}: {reason}; the index that was live still is") from error

@@ -58,7 +58,7 @@ class Collection:
         self._lock_timeout_seconds = lock_timeout_seconds
         self._snapshot: Snapshot | None = None
         self._snapshot_lock = threading.Lock()
-        self._opened_for: str | None = None  # what CURRENT said when the snapshot was opened
+        self._opened_for: str | None = "nothing yet"  # what CURRENT said when the snapshot was opened
         self._problem: str | None = None
 
     # Reading
@@ -71,9 +71,12 @@ class Collection:
         """
         with self._snapshot_lock:
             live = self._live_name()
-            if live != self._opened_for:
+            while live != self._opened_for:
                 self._snapshot = self._open_best()
                 self._opened_for = live
+                if self._problem is not None:
+                    # Perhaps it was replaced, and pruned, while it was being opened.
+                    live = self._live_name()
             return self._snapshot
 
     @property
@@ -213,9 +216,8 @@ class Collection:
             return str(error)
 
     def _open_best(self) -> Snapshot | None:
-        candidates = self._generations.candidates()
-        first_problem: str | None = None
-        for name in candidates:
+        first_problem = self._current_problem()
+        for name in self._generations.candidates():
             try:
                 snapshot = Snapshot(self._generations.path(name), title_weight=self._title_weight)
             except DamagedIndexError as error:
@@ -224,6 +226,14 @@ class Collection:
                 continue
             self._problem = first_problem and f"{first_problem}; serving {name} until the index is rebuilt"
             return snapshot
-        if first_problem is not None:
-            self._problem = f"{first_problem}; no whole generation is left: run `article-qa rebuild --full`"
+        self._problem = first_problem and (
+            f"{first_problem}; no whole generation is left: run `article-qa rebuild --full`"
+        )
+        return None
+
+    def _current_problem(self) -> str | None:
+        try:
+            self._generations.current()
+        except DamagedIndexError as error:
+            return str(error)
         return None

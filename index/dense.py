@@ -109,7 +109,10 @@ class DenseIndex:
         return np.asarray(self._index.reconstruct_batch(rows), dtype=np.float32), self.rows[self._live]
 
     def save(self, path: Path) -> None:
-        faiss.write_index(self._index, str(path))
+        """:raises OSError: If the disk refuses."""
+        # Through Python's file: FAISS's own writer keeps silent when the disk is full on closing.
+        with path.open("wb") as file:
+            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))
 
 
 def load_dense(path: Path, rows: RowArray, info: DenseInfo) -> DenseIndex:

@@ -91,9 +91,7 @@ class OpenVinoEmbedder:
 
     def _tokenize(self, texts: list[str]) -> dict[str, Any]:
         tokenizer: Any = self._model.tokenizer
-        encoded = tokenizer(
-            texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="np"
-        )
+        encoded = tokenizer(texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="np")
         return {name: encoded[name].astype(np.int64) for name in _INPUT_NAMES}
 
 
@@ -121,7 +119,9 @@ def _convert(model: SentenceTransformer) -> Any:
             self._bert: Any = bert
 
         def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
-            hidden: Any = self._bert(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)[0]
+            hidden: Any = self._bert(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)[
+                0
+            ]
             mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
             mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
             return torch.nn.functional.normalize(mean, dim=1)

@@ -75,6 +75,10 @@ class LexicalWriter:
         self._writer.garbage_collect_files()
         self._writer.wait_merging_threads()
 
+    def close(self) -> None:
+        """Stop the writer's thread, so that the folder can be removed; what was not committed is lost."""
+        del self._writer
+
 
 class LexicalIndex:
     """One committed index, open for reading."""

@@ -16,6 +16,8 @@ from index.recency import recency
 from index.snapshot import Snapshot
 from index.types import Candidate, Filters, FloatArray, RetrievedPassage
 
+_MIN_RANGE = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class FusionSettings:
@@ -56,7 +58,8 @@ class Retriever:
         if not candidates:
             return []
         scores = fuse(candidates, self._settings, reference)
-        order = np.argsort(-scores, kind="stable")[:k]
+        # Of equals the older passage first, so that a rebuilt index answers like the one it replaces.
+        order = np.lexsort((np.array([candidate.passage_id for candidate in candidates]), -scores))[:k]
         chosen = [candidates[i] for i in order]
         passages = snapshot.fetch([candidate.passage_id for candidate in chosen])
         return [
@@ -89,5 +92,7 @@ def _by_best(scores: FloatArray) -> FloatArray:
 
 
 def _stretched(scores: FloatArray) -> FloatArray:
+    """From the worst to the best candidate; differences far below ``_MIN_RANGE`` are noise and stay small."""
     lowest, best = float(scores.min()), float(scores.max())
-    return (scores - lowest) / (best - lowest) if best > lowest else np.ones_like(scores)
+    stretched: FloatArray = (scores - lowest) / max(best - lowest, _MIN_RANGE)
+    return stretched

@@ -29,9 +29,12 @@ class Snapshot:
         self.folder = folder
         self.manifest: Manifest = read_manifest(folder)
         verify_files(folder, self.manifest)
-        self._dense = open_dense(folder, self.manifest)
-        self._sources = read_sources(folder)
-        self._lexical = LexicalIndex(folder / LEXICAL, title_weight=title_weight)
+        try:
+            self._dense = open_dense(folder, self.manifest)
+            self._sources = read_sources(folder)
+            self._lexical = LexicalIndex(folder / LEXICAL, title_weight=title_weight)
+        except (OSError, ValueError) as error:  # removed since it was verified
+            raise DamagedIndexError(f"{folder.name} cannot be opened: {error}") from error
         if self._lexical.num_passages != self.manifest.num_passages:
             raise DamagedIndexError(f"{folder.name}: the lexical index holds {self._lexical.num_passages} passages")
 

@@ -1,4 +1,4 @@
-"""Looks for what could keep Article QA from working on this machine; changes nothing but a probe file it removes."""
+"""Looks for what could keep Article QA from working on this machine; adds at most an empty library."""
 
 from __future__ import annotations
 
@@ -55,8 +55,6 @@ def _run(name: str, look: Callable[[], str]) -> Check:
 
 
 def _python() -> str:
-    if sys.version_info < (3, 11):
-        raise StorageError(f"Python {sys.version.split()[0]} is too old; install 3.11 or newer")
     return f"Python {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}"
 
 

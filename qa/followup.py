@@ -12,6 +12,7 @@ from qa.prompts import rewrite_messages
 from qa.types import Turn
 
 _MAX_TURNS = 3
+_MAX_TURN_CHARS = 600  # names that a follow-up refers to stand early; a prompt has only so much room
 _MAX_REWRITE_TOKENS = 60
 _REFERENCES = re.compile(
     r"\b(it|its|he|him|his|she|her|hers|they|them|their|theirs|this|that|these|those|there|then|one|ones|former|latter|"
@@ -42,7 +43,7 @@ def exchanges(history: Sequence[Turn]) -> list[tuple[str, str]]:
         if role not in ("user", "assistant") or not isinstance(content, str):
             raise _malformed(turn)
         # As in questions, half a character becomes "?".
-        content = content.encode("utf-8", errors="replace").decode("utf-8")
+        content = content.encode("utf-8", errors="replace").decode("utf-8")[:_MAX_TURN_CHARS]
         if role == "user":
             question = content
         elif question is not None:

@@ -1,7 +1,7 @@
 """Ties sentences to the words of passages that support them, and finds those nothing supports.
 
-Knows nothing of models. A sentence is supported when some stretch of one or two sentences of a passage holds most of its
-content words, and every name and number in it stands somewhere in the passages given (title and date line included).
+Knows nothing of models. A sentence is supported when some stretch of one or two sentences of a passage holds most of
+its content words, and every name and number in it stands somewhere in the passages (title and date line included).
 """
 
 from __future__ import annotations
@@ -17,13 +17,26 @@ from qa.prompts import clean, passage_header
 from qa.types import Citation
 
 _MIN_SUPPORT = 0.5
+# A whole sentence has more room to go wrong than a few words: what it adds must stand there too.
+_MIN_SENTENCE_SUPPORT = 0.7
 # A comma groups thousands, or else separates two numbers.
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)*|\d+(?:\.\d+)*")
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*\.?")
 _MARKER = re.compile(r"\s*\[\d+\]")
+# Words that open a sentence and name nothing.
+_OPENINGS = frozenset(
+    """
+    according additionally although another besides both currently despite during each either following
+    furthermore however instead later meanwhile moreover overall recently several since therefore though thus
+    unlike yes yet
+    """.split()
+)
 _NUMBER_WORDS = dict(
     zip(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"],
+        """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen twenty
+    """.split(),
         map(str, range(21)),
         strict=True,
     )
@@ -71,7 +84,7 @@ class Grounder:
         for sentence in split_sentences(text):
             words = text[sentence.start : sentence.end]
             span = self.support(words)
-            if span is None:
+            if span is None or span.support < _MIN_SENTENCE_SUPPORT:
                 dropped.append(words)
                 continue
             if not any(_same_span(span, known) for known in spans):
@@ -128,7 +141,8 @@ def names(text: str) -> list[str]:
     for match in _WORD.finditer(text):
         word = match.group()
         # Number words are compared as numbers.
-        if word[0].isupper() and content_stems(word) and word.lower() not in _NUMBER_WORDS:
+        is_name = word[0].isupper() and content_stems(word)
+        if is_name and word.lower() not in _NUMBER_WORDS and word.lower() not in _OPENINGS:
             found.append(word)
     return found
 

@@ -1,4 +1,4 @@
-"""A running Article QA: loads in the background, then answers, searches and takes articles; knows no page or command."""
+"""A running Article QA: loads in the background, then answers and takes articles; knows no page or command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How far loading is: ``done`` of ``total`` in the stage's own unit; ``error`` is one line, None when all is well."""
+    """How far loading is: ``done`` of ``total`` in the stage's own unit; ``error`` is one line or None."""
 
     stage: str = "starting"
     done: int = 0
@@ -43,9 +43,11 @@ class Service:
         self._parts: Parts | None = None
         self._prewarmed: str | None = None
         self._closing = threading.Event()
+        self._started = False
 
     def start(self) -> None:
         """Begin loading in the background, then follow the index as generations are published."""
+        self._started = True
         threading.Thread(target=self._run, name="article-qa loading", daemon=True).start()
 
     def loading(self) -> Loading:
@@ -90,7 +92,10 @@ class Service:
         return service_status(self.parts())
 
     def close(self) -> None:
+        """Stop following the index and unload the writing model, also one that is still being loaded."""
         self._closing.set()
+        if self._started:
+            self._finished.wait()
         if self._parts is not None and self._parts.generator is not None:
             self._parts.generator.close()
 

@@ -19,6 +19,13 @@ from qa.grounding import GroundedText, Grounder, Span, make_citations
 from qa.prompts import gate_messages, sentence_messages, short_answer_messages
 
 _MIN_SHORT_COVERAGE = 0.5
+_REFUSAL = re.compile(
+    r"(it is |that is |the answer is )?"
+    r"(not (specified|mentioned|stated|provided|given|available|known|applicable)"
+    r"|unknown|n/a|no (answer|information) (is )?(specified|mentioned|stated|provided|given|available))"
+    r"( (in|by) the (articles?|text|passages?))?$|(the )?(articles?|passages?|text) (does|do) not ",
+    re.IGNORECASE,
+)
 _MARKER = re.compile(r"\[\d+\]")
 _LIST_MARK = re.compile(r"^(?:[-*•]+\s+|•)")  # the minus of "-5" is none
 _QUOTES = "\"“”'`* "
@@ -67,7 +74,8 @@ class AnswerWriter:
         yes, no = self._generator.score(gate_messages(self._passages, self._question), ["Yes", "No"])
         messages = short_answer_messages(self._passages, self._question)
         short = tidy_short_answer("".join(self._generator.stream(messages, self._settings.max_short_tokens)))
-        return Verdict(yes - no, short, self._grounder.support(short, hint=self._question))
+        support = None if is_refusal(short) else self._grounder.support(short, hint=self._question)
+        return Verdict(yes - no, short, support)
 
     def write(self, short_answer: str) -> Pieces[str, None, None]:
         """The sentence around the short answer, piece by piece; closing it stops the model."""
@@ -86,6 +94,11 @@ class AnswerWriter:
         assert verdict.support is not None, "only a supported short answer is written out"
         citations = make_citations([verdict.support])
         return GroundedText(f"{citations[0].quote} [1]", citations, grounded.dropped)
+
+
+def is_refusal(short_answer: str) -> bool:
+    """Whether the model says, in its own words, that there is no answer."""
+    return _REFUSAL.match(short_answer) is not None
 
 
 def tidy_short_answer(written: str) -> str:

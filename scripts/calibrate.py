@@ -3,8 +3,8 @@
     python scripts/calibrate.py collect --data-dir var --questions Q.jsonl.gz --squad S.json.gz --out signals.jsonl
     python scripts/calibrate.py fit signals.jsonl
 
-Questions are JSONL of {"question", "answers", "as_of"?}, asked of the indexed articles; SQuAD files give each question its
-own paragraph. An answer counts as right when its token F1 with a gold answer is at least 0.5 (SQuAD normalisation).
+Questions are JSONL of {"question", "answers", "as_of"?}, asked of the indexed articles; SQuAD files give each question
+its own paragraph. An answer counts as right when its token F1 with a gold answer is at least 0.5 (SQuAD normalisation).
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def _squad_tasks(parts: Parts, arguments: argparse.Namespace, draw: random.Rando
     triples = [(item["title"], p["context"], qa) for item in data for p in item["paragraphs"] for qa in p["qas"]]
     for number, (title, text, qa) in enumerate(draw.sample(triples, min(arguments.num, len(triples))), start=1):
         gold = [] if qa.get("is_impossible") else [answer["text"] for answer in qa["answers"]]
-        cosine = float(parts.embedder.embed_passages([f"{title}\n{text}"])[0] @ parts.embedder.embed_query(qa["question"]))
+        vector = parts.embedder.embed_passages([f"{title}\n{text}"])[0]
+        cosine = float(vector @ parts.embedder.embed_query(qa["question"]))
         passage = Passage(number, str(number), number, title.replace("_", " "), None, None, None, text, 0, len(text))
         yield "squad", qa["question"], gold, [RetrievedPassage(passage, 1, 1.0, "given", cosine=cosine, bm25=0.0)]
 

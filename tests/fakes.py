@@ -101,12 +101,13 @@ def open_parts(
     flat_limit: int = 100_000,
     keep: int = 3,
     lock_timeout_seconds: float = 5.0,
+    index_name: str = "index",
 ) -> Parts:
     """Open, or begin, an index in ``folder``."""
     embedder = embedder or HashEmbedder()
     database = Database(folder / "library.sqlite")
     library = Library(database)
-    generations = Generations(folder / "index", keep=keep)
+    generations = Generations(folder / index_name, keep=keep)
     cache = EmbeddingCache(database, model_id=embedder.model_id, dim=embedder.dim)
     chunker = Chunker(embedder.count_tokens, settings)
     builder = Builder(library, generations, cache, embedder, chunker, flat_limit=flat_limit)

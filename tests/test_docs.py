@@ -35,7 +35,8 @@ def test_every_configuration_key_is_documented_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "default"), [(k, d) for k, d in config_keys(Config) if isinstance(d, int | float) or (d and isinstance(d, str))]
+    ("key", "default"),
+    [(k, d) for k, d in config_keys(Config) if isinstance(d, int | float) or (d and isinstance(d, str))],
 )
 def test_documented_defaults_are_the_real_ones(key: str, default: object) -> None:
     assert documented_keys()[key].strip("`") == str(default)

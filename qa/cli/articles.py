@@ -48,8 +48,8 @@ def print_report(report: AddReport, as_json: bool) -> None:
         print_json(report.to_json())
         return
     out.print(
-        f"{report.added} added, {report.revised} revised, {report.unchanged} unchanged, {report.duplicates} duplicates, "
-        f"{len(report.rejected)} rejected; index: {report.generation or 'none yet'}"
+        f"{report.added} added, {report.revised} revised, {report.unchanged} unchanged, "
+        f"{report.duplicates} duplicates, {len(report.rejected)} rejected; index: {report.generation or 'none yet'}"
     )
     for rejection in report.rejected:
         err.print(f"rejected: {rejection.item}: {rejection.reason}", markup=False)

@@ -161,7 +161,8 @@ def search(
         for retrieved in found:
             passage = retrieved.passage
             out.print(
-                f"{retrieved.rank}. {passage.title} ({passage.source or 'no source'}, {passage.published_at or 'undated'}) "
+                f"{retrieved.rank}. {passage.title} "
+                f"({passage.source or 'no source'}, {passage.published_at or 'undated'}) "
                 f"{passage.article_id}\n   {passage.text}",
                 markup=False,
             )

@@ -12,6 +12,6 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 from qa.ui.page import build_blocks
-from qa.ui.server import create_app, serve
+from qa.ui.server import create_site, serve
 
-__all__ = ["build_blocks", "create_app", "serve"]
+__all__ = ["build_blocks", "create_site", "serve"]

@@ -94,7 +94,8 @@ def _answer(answer: Answer, number: int) -> str:
         return notice("quiet", text.NO_ARTICLES_TITLE, text.NO_ARTICLES_TEXT, start)
     if answer.outcome == "not_in_articles":
         return notice("quiet", text.NOT_IN_ARTICLES_TITLE, text.NOT_IN_ARTICLES_TEXT) + _meta(answer)
-    short = f'<p class="aq-short-answer">{escape(answer.short_answer)}</p>' if answer.short_answer else ""
+    unsure = " aq-unsure" if _confidence_words(answer) == text.CONFIDENCE_WORDS[-1][1] else ""
+    short = f'<p class="aq-short-answer{unsure}">{escape(answer.short_answer)}</p>' if answer.short_answer else ""
     body = f'<div class="aq-answer">{paragraphs(_with_chips(answer, number))}</div>'
     return short + body + _meta(answer)
 
@@ -129,10 +130,15 @@ def _meta(answer: Answer) -> str:
         seconds = f"<span>{escape(text.UNDERSTOOD_AS.format(question=answer.standalone_question))}</span>{seconds}"
     if answer.outcome != "answered":
         return f'<p class="aq-meta">{seconds}</p>'
-    words = next(words for floor, words in text.CONFIDENCE_WORDS if answer.confidence >= floor)
+    words = _confidence_words(answer)
     tooltip = text.CONFIDENCE_TOOLTIP.format(tenths=max(0, min(10, round(answer.confidence * 10))))
     level = words.split()[0].lower()
     return (
         f'<p class="aq-meta"><span class="aq-confidence aq-{level}" title="{escape(tooltip)}">{escape(words)}</span>'
         f"{seconds}</p>"
     )
+
+
+def _confidence_words(answer: Answer) -> str:
+    lowest = text.CONFIDENCE_WORDS[-1][1]
+    return next((words for floor, words in text.CONFIDENCE_WORDS if answer.confidence >= floor), lowest)

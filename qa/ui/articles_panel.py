@@ -18,6 +18,7 @@ from qa.ui.components import PRIVATE, event_data, html_panel, number_in
 from qa.ui.endpoints import delete_uploads
 from qa.ui.html import button, notice, progress_bar
 from qa.ui.ports import QuestionService
+from qa.ui.waiting import loading_bars
 
 Updates = list[Any]
 
@@ -42,7 +43,7 @@ class ArticlesPanel:
     """Builds the tab inside the current Blocks."""
 
     def __init__(self, service: QuestionService) -> None:
-        self._collection = service.collection
+        self._service = service
         self.widgets = self._build()
 
     def _build(self) -> ArticlesWidgets:
@@ -67,7 +68,7 @@ class ArticlesPanel:
         w = self.widgets
         writing: dict[str, Any] = {"concurrency_id": "writing", "concurrency_limit": 1}
         view = [w.page, w.opened, w.listing, w.reader]
-        w.search.input(self.search, [w.search, w.opened], [w.page, w.listing], trigger_mode="always_last", **PRIVATE)
+        w.search.change(self.search, [w.search, w.opened], [w.page, w.listing], trigger_mode="always_last", **PRIVATE)
         w.listing.select(self.select, [w.page, w.opened], view, **PRIVATE)
         w.reader.select(self.select, [w.page, w.opened], view, **PRIVATE)
         events = [
@@ -82,16 +83,16 @@ class ArticlesPanel:
 
     def refresh(self, page: Page, opened: str | None) -> str:
         try:
-            revisions, total = self._collection.articles(offset=page.offset, limit=page.size, query=page.query)
+            revisions, total = self._service.collection.articles(offset=page.offset, limit=page.size, query=page.query)
             if not revisions and total:  # the last page emptied while it was shown
-                revisions, total = self._collection.articles(limit=page.size, query=page.query)
+                revisions, total = self._service.collection.articles(limit=page.size, query=page.query)
                 page = replace(page, offset=0)
         except ArticleQAError as error:
             return notice("error", str(error))
         return list_html(revisions, total, page, opened)
 
-    def search(self, query: str, opened: str | None) -> Updates:
-        page = Page(query=query.strip()[:200])
+    def search(self, query: str | None, opened: str | None) -> Updates:
+        page = Page(query=(query or "").strip()[:200])
         return [page, self.refresh(page, opened)]
 
     def select(self, page: Page, opened: str | None, event: gr.EventData) -> Updates:
@@ -114,16 +115,16 @@ class ArticlesPanel:
         close = button(text.CLOSE_ARTICLE, "close")
         remove = "" if removal else button(text.REMOVE, "ask-remove", "aq-button aq-danger-quiet", article=article_id)
         try:
-            revision = self._collection.article(article_id)
-            num_revisions = len(self._collection.history(article_id))
+            revision = self._service.collection.article(article_id)
+            num_revisions = len(self._service.collection.history(article_id))
         except ArticleQAError as error:
             return f'<div class="aq-panel">{notice("error", str(error))}</div>'
         return article_html(revision, actions=close + remove, num_revisions=num_revisions, removal=removal)
 
     def _removed(self, article_id: str) -> str:
         try:
-            title = self._collection.article(article_id).article.title
-            self._collection.remove([article_id])
+            title = self._service.collection.article(article_id).article.title
+            self._service.collection.remove([article_id])
         except ArticleQAError as error:
             return f'<div class="aq-panel">{notice("error", str(error))}</div>'
         return notice("good", text.REMOVED.format(title=title))
@@ -137,14 +138,15 @@ class ArticlesPanel:
             delete_uploads(files)
         yield [gr.skip(), None]
 
-    def add_text(self, title: str, body: str) -> Iterator[Updates]:
-        name = title.strip() or text.PASTED
-        for report, is_stored in self._add([text_source(name, title, body)]):
+    def add_text(self, title: str | None, body: str | None) -> Iterator[Updates]:
+        title = (title or "").strip()
+        for report, is_stored in self._add([text_source(title or text.PASTED, title, body or "")]):
             yield [report, *(["", ""] if is_stored else [gr.skip(), gr.skip()])]
 
     def rebuild(self) -> Iterator[str]:
         try:
-            for step in steps(lambda progress: self._collection.rebuild(progress=progress)):
+            yield from loading_bars(self._service)
+            for step in steps(lambda progress: self._service.collection.rebuild(progress=progress)):
                 if isinstance(step, Finished):
                     yield notice("good", text.REBUILT.format(generation=step.result or text.STATUS_NO_GENERATION))
                 else:
@@ -155,7 +157,9 @@ class ArticlesPanel:
     def _add(self, sources: Sequence[Source]) -> Iterator[tuple[str, bool]]:
         """The report as HTML after each step, and whether all of it was stored by then without a refusal."""
         try:
-            for state in add_sources(self._collection, sources):
+            for bar in loading_bars(self._service):
+                yield bar, False
+            for state in add_sources(self._service.collection, sources):
                 refused = any(verdict.report.rejected for verdict in state.verdicts)
                 yield _report_html(state), state.is_done and not refused
         except ArticleQAError as error:

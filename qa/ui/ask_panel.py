@@ -23,8 +23,8 @@ from qa.ui.conversation import Conversation, Exchange, Phase, is_under_way, stop
 from qa.ui.html import Span, button, notice
 from qa.ui.ports import QuestionService
 from qa.ui.sources_html import sources_html
+from qa.ui.waiting import loading_states
 
-_LOADING_POLL_SECONDS = 0.3
 _MIN_SECONDS_BETWEEN_DRAFTS = 0.05  # more often than this nobody can read, and each one is a message
 
 Updates = list[Any]
@@ -164,9 +164,10 @@ class AskPanel:
                     yield exchange
 
     def _wait_for_models(self, conversation: Conversation) -> Iterator[Updates]:
-        while not (loading := self._service.loading()).is_ready and loading.error is None:
-            yield [gr.skip(), gr.skip(), gr.skip(), latest_html(conversation, loading)] + [gr.skip()] * 5
-            time.sleep(_LOADING_POLL_SECONDS)
+        for loading in loading_states(self._service):
+            updates = [gr.skip()] * len(self.widgets.shown)
+            updates[self.widgets.shown.index(self.widgets.latest)] = latest_html(conversation, loading)
+            yield updates
 
     def stop(self, conversation: Conversation) -> Updates:
         return self._shown(stopped(conversation))
@@ -244,7 +245,7 @@ def _composer() -> tuple[gr.Textbox, gr.Button, gr.Button, gr.HTML, gr.Button, g
             date = html_panel(date_html(), "aq-date-slot")
             retry = gr.Button(text.RETRY, size="sm", scale=0, min_width=92, interactive=False, elem_classes="aq-plain")
             clear = gr.Button(
-                text.NEW_CONVERSATION, size="sm", scale=0, min_width=140, interactive=False, elem_classes="aq-plain"
+                text.NEW_CONVERSATION, size="sm", scale=0, min_width=92, interactive=False, elem_classes="aq-plain"
             )
     return question, send, stop, date, retry, clear
 

@@ -19,8 +19,6 @@ from qa.ui import arguments
 from qa.ui.ports import QuestionService
 
 MAX_FILES_PER_CALL = 1_000
-# An object inside an article's metadata could be one that Gradio takes for a file to fetch, so none is passed on.
-_SCALARS = (str, int, float, bool, type(None))
 
 
 class Endpoints:
@@ -70,7 +68,6 @@ class Endpoints:
             **_summary(revision),
             "text": article.text,
             "content_hash": article.content_hash,
-            "metadata": {key: value for key, value in article.metadata.items() if isinstance(value, _SCALARS)},
             "num_revisions": num_revisions,
         }
 

@@ -13,6 +13,8 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+_NOT_UPLOADED = "a file in the request (an object with path and meta) was not uploaded to this server; upload it first"
+
 
 class GuardedBlocks(gr.Blocks):
     """Refuses requests with file objects that stand for anything but an upload."""
@@ -20,7 +22,7 @@ class GuardedBlocks(gr.Blocks):
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
         for file in files_in(inputs):
             if not is_upload(file.get("path"), upload_folder()):
-                raise gr.Error("a file in the request was not uploaded to this server", print_exception=False)
+                raise gr.Error(_NOT_UPLOADED, print_exception=False)
         return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
 
 
@@ -38,13 +40,12 @@ def is_upload(path: object, folder: Path) -> bool:
 
 
 def files_in(value: object) -> Iterator[dict[str, Any]]:
-    """Every object, however deep, that Gradio would take for a file."""
+    """Every object, however deep, that Gradio would take for a file, or fail on as one."""
     waiting = [value]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            meta = value.get("meta")
-            if isinstance(meta, dict) and meta.get("_type") == "gradio.FileData":
+            if "path" in value and "meta" in value:
                 yield value
             waiting.extend(value.values())
         elif isinstance(value, list | tuple):

@@ -111,6 +111,7 @@ def list_items(items: Sequence[str]) -> str:
 
 def progress_bar(stage: str, done: int, total: int) -> str:
     """A bar with its stage; without a known total it moves to say that work goes on."""
+    stage = stage[:1].upper() + stage[1:]
     if total <= 0:
         return (
             f'<div class="aq-progress" role="progressbar" aria-label="{escape(stage)}"><span class="aq-progress-label">'

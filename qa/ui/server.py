@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
-import logging
+import os
 import socket
-from collections.abc import AsyncIterator, Iterable, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import gradio as gr
 import uvicorn
@@ -26,14 +28,33 @@ from qa.ui.ports import QuestionService
 from qa.ui.served_page import ServedPage
 from qa.ui.theme import make_theme
 
-_log = logging.getLogger(__name__)
 _MIB = 1 << 20
 _MAX_BODY_BYTES = 32 * _MIB
 _FILES_WORTH_PER_UPLOAD = 8  # one request may hold several files, of which each may have the full size
 _SECONDS_TO_FINISH = 5
 
 
-def create_app(
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The whole app behind its guard, and what ends the streams that open pages keep."""
+
+    app: ASGIApp
+    end_streams: Callable[[], None]
+
+
+class Server(uvicorn.Server):
+    """A server that does not wait, when stopped, for pages that are still open."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._end_streams()
+        await super().shutdown(sockets)
+
+
+def create_site(
     service: QuestionService,
     *,
     host: str = "127.0.0.1",
@@ -43,8 +64,8 @@ def create_app(
     max_queue: int = 64,
     num_parallel: int = 2,
     examples: Sequence[str] = (),
-) -> ASGIApp:
-    """The whole app behind its guard.
+) -> Site:
+    """Put the page, the API and MCP together.
 
     :param host: The address it will be bound to; decides which host names are trusted.
     :param password: Needed by every request when given.
@@ -84,13 +105,15 @@ def create_app(
         css=STYLE_SHEET,
         favicon_path=str(ICON),
     )
-    return Guard(
+    gradio_app = app.routes[-1].app  # type: ignore[attr-defined]  # what was mounted last
+    guard = Guard(
         Malformed(ServedPage(app)),
         hosts=TrustedHosts(host, trusted_hosts),
         password=password,
         max_body_bytes=_MAX_BODY_BYTES,
         max_upload_bytes=_FILES_WORTH_PER_UPLOAD * max_upload_bytes,
     )
+    return Site(guard, gradio_app.stop_event.set)
 
 
 def serve(
@@ -105,14 +128,13 @@ def serve(
     num_parallel: int = 2,
     examples: Sequence[str] = (),
 ) -> None:
-    """Serve until interrupted; see :func:`create_app` for the parameters.
+    """Serve until interrupted; see :func:`create_site` for the parameters.
 
     :raises ConfigError: If the address cannot be listened on, or is open to others without a password.
     """
     check_exposure(host, password)
-    listener = listen(host, port)
-    with contextlib.closing(listener):
-        app = create_app(
+    with contextlib.closing(listen(host, port)) as listener, _private_upload_folder():
+        site = create_site(
             service,
             host=host,
             password=password,
@@ -122,12 +144,20 @@ def serve(
             num_parallel=num_parallel,
             examples=examples,
         )
-        make_server(app).run(sockets=[listener])
+        make_server(site).run(sockets=[listener])
 
 
-def make_server(app: ASGIApp) -> uvicorn.Server:
+@contextlib.contextmanager
+def _private_upload_folder() -> Iterator[None]:
+    """Uploads go where no other user of this machine can read them, and are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="article-qa-uploads-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        yield
+
+
+def make_server(site: Site) -> Server:
     config = uvicorn.Config(
-        app,
+        site.app,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -135,7 +165,7 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
         ws="none",
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
-    return uvicorn.Server(config)
+    return Server(config, site.end_streams)
 
 
 def check_exposure(host: str, password: str | None) -> None:

@@ -12,7 +12,7 @@ from index.errors import ArticleQAError
 from qa.ui import text
 from qa.ui.components import PRIVATE, html_panel
 from qa.ui.html import day, escape, progress_bar
-from qa.ui.ports import LoadingState, QuestionService
+from qa.ui.ports import QuestionService
 
 LOADING_POLL_SECONDS = 0.5
 READY_POLL_SECONDS = 2.0
@@ -59,12 +59,16 @@ class StatusLine:
 
     def look(self) -> Seen:
         loading = self._service.loading()
+        if loading.error is not None:
+            return Seen(_line(_state("error", f"{text.STATUS_ERROR}: {loading.error}")), "", True)
+        if not loading.is_ready:  # until then the service's status would keep everybody waiting
+            bar = progress_bar(loading.stage, loading.done, loading.total)
+            return Seen(_line(f'<div class="aq-loading">{bar}</div>'))
         try:
             status = self._service.status()
         except ArticleQAError as error:
-            return Seen(_line(_state("error", str(error)), ""), "", loading.is_ready)
-        key = f"{status.get('generation')}/{status.get('num_articles')}"
-        return Seen(status_html(loading, status), key, loading.is_ready or loading.error is not None)
+            return Seen(_line(_state("error", str(error))), "", True)
+        return Seen(status_html(status), f"{status.get('generation')}/{status.get('num_articles')}", True)
 
     def _pace(self, now: Seen, seen: Seen) -> Any:
         if now.is_ready == seen.is_ready:
@@ -72,17 +76,10 @@ class StatusLine:
         return gr.Timer(READY_POLL_SECONDS if now.is_ready else LOADING_POLL_SECONDS)
 
 
-def status_html(loading: LoadingState, status: dict[str, Any]) -> str:
-    """The line for a state of loading and the service's status."""
+def status_html(status: dict[str, Any]) -> str:
+    """The line for the service's status."""
     problem = status.get("problem")
-    if loading.error is not None:
-        state = _state("error", f"{text.STATUS_ERROR}: {loading.error}")
-    elif not loading.is_ready:
-        state = f'<div class="aq-loading">{progress_bar(loading.stage, loading.done, loading.total)}</div>'
-    elif problem:
-        state = _state("warning", str(problem))
-    else:
-        state = _state("ready", text.STATUS_READY)
+    state = _state("warning", str(problem)) if problem else _state("ready", text.STATUS_READY)
     return _line(state, "".join(f"<li>{escape(fact)}</li>" for fact in _facts(status)))
 
 
@@ -100,5 +97,5 @@ def _state(kind: str, label: str) -> str:
     return f'<span class="aq-state aq-state-{kind}"><i aria-hidden="true"></i>{escape(label)}</span>'
 
 
-def _line(state: str, facts: str) -> str:
+def _line(state: str, facts: str = "") -> str:
     return f'<div class="aq-status" role="status">{state}<ul>{facts}</ul></div>'

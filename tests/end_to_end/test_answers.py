@@ -95,7 +95,7 @@ def test_an_added_article_is_answered_from_without_a_restart_and_gone_when_remov
 
 def test_an_article_added_by_another_process_reaches_the_running_app(client: Any, server: RunningServer) -> None:
     file = server.data_dir.parent / "ferry.txt"
-    file.write_text("The ferry Maribel sank in the harbour of Port Ellis on Monday.\n\nAll 31 people aboard were saved.")
+    file.write_text("The ferry Maribel sank in the harbour of Port Ellis on Monday.\n\nAll 31 aboard were saved.")
     assert run_cli("add", str(file), data_dir=server.data_dir).returncode == 0
     deadline = time.monotonic() + 60
     while not any(

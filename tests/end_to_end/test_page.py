@@ -11,10 +11,10 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.end_to_end.conftest import RunningServer
 
 _CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+_FLAGS = """
+    --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+    --disable-component-update --disable-sync
+    """.split()
 _SECONDS = 1000.0
 
 

@@ -68,7 +68,7 @@ def test_damaged_utf8_is_not_read_as_another_encoding() -> None:
 
 
 def test_an_undecidable_encoding_is_refused() -> None:
-    noise = bytes(byte or 1 for byte in random.Random(3).randbytes(3000))  # noqa: S311 - noise for a test
+    noise = bytes(byte or 1 for byte in random.Random(3).randbytes(3000))
     with pytest.raises(BadInputError, match=r"encoding cannot be told|binary file"):
         decode_text(bytes(byte if byte > 127 else 65 + byte % 26 for byte in noise))
 

@@ -70,6 +70,8 @@ class ScriptedGenerator:
         self._reply = reply
         self._yes_no = yes_no
         self.calls: list[Call] = []
+        # Kept, so that a stream nobody closes is not closed by the garbage collector.
+        self._streams: list[Iterator[str]] = []
         self.is_closed = False
 
     def calls_of(self, kind: str) -> list[Call]:
@@ -81,8 +83,13 @@ class ScriptedGenerator:
     def stream(self, messages: Sequence[Message], max_tokens: int) -> Iterator[str]:
         call = Call(task_of(messages), list(messages))
         self.calls.append(call)
+        pieces = self._pieces(call, max_tokens)
+        self._streams.append(pieces)
+        return pieces
+
+    def _pieces(self, call: Call, max_tokens: int) -> Iterator[str]:
         try:
-            for piece in self._reply(messages).split(" ")[:max_tokens]:
+            for piece in self._reply(call.messages).split(" ")[:max_tokens]:
                 text = piece if not call.written else f" {piece}"
                 call.written.append(text)
                 yield text

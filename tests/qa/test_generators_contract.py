@@ -14,8 +14,6 @@ from qa.generators.openai_http import OpenAICompatibleGenerator
 from qa.generators.protocol import Generator, Message
 from qa.generators.transformers_engine import TransformersGenerator
 
-pytestmark = pytest.mark.enable_socket  # A server on a loopback port, and llama.cpp's Unix socket.
-
 MESSAGES: list[Message] = [
     {"role": "system", "content": "Answer in one sentence."},
     {"role": "user", "content": "Tell me about the quick brown fox and the lazy dog."},

@@ -23,8 +23,6 @@ from qa.generators.llamacpp import LlamaCppGenerator
 from qa.generators.llamacpp_listener import PrivateListener
 from qa.generators.protocol import Message
 
-pytestmark = pytest.mark.enable_socket  # llama.cpp's Unix socket, and a loopback port.
-
 MESSAGES: list[Message] = [{"role": "user", "content": "Who must grant the licence?"}]
 POEM: list[Message] = [{"role": "user", "content": "Write a long poem about the sea."}]
 PASSAGE = "Xiaomi must get a licence from the National Development and Reform Commission before it may build cars."

@@ -17,8 +17,6 @@ from index.errors import ModelError
 from qa.generators.openai_http import OpenAICompatibleGenerator, estimate_tokens
 from qa.generators.protocol import Message
 
-pytestmark = pytest.mark.enable_socket  # A server on a loopback port.
-
 MESSAGES: list[Message] = [{"role": "user", "content": "Who must grant the licence?"}]
 KEY = "a key that no message may show"
 DONE = "data: [DONE]"

@@ -127,6 +127,12 @@ def test_support_is_the_share_of_words_found() -> None:
 # Hints
 
 
+def test_second_sentence_must_earn_its_place_in_the_quote() -> None:
+    grounder = Grounder(found(make_passage("Maria Lund leads the museum. A street in Oslo has its name.", title="")))
+    sentence = "Maria Lund leads the museum."
+    assert quote_of(grounder.support(sentence, hint="Who leads the Oslo museum since May?")) == sentence
+
+
 def test_hint_decides_between_equal_stretches() -> None:
     text = "In Beijing stands a Hyundai plant. In Qingdao stands a BAIC plant."
     hinted = Grounder(found(make_passage(text)))

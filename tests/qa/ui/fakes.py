@@ -153,13 +153,19 @@ class FakeService:
     :param script: Events to give for a question instead.
     """
 
-    collection: FakeCollection = field(default_factory=lambda: FakeCollection([LICENCE, LANDING]))
+    store: FakeCollection = field(default_factory=lambda: FakeCollection([LICENCE, LANDING]))
     word_seconds: float = 0.0
     state: FakeLoading = FakeLoading()
     script: dict[str, list[Event]] = field(default_factory=dict)
     error: Exception | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
     num_stopped: int = 0
+
+    @property
+    def collection(self) -> FakeCollection:
+        """The real one waits for the models here, so the page must not come here before they are loaded."""
+        assert self.state.is_ready, "asked for the articles before they were loaded"
+        return self.store
 
     def loading(self) -> FakeLoading:
         return self.state

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from qa.ui.server import create_app, listen, make_server
+from qa.ui.server import create_site, listen, make_server
 from tests.qa.ui.fakes import LICENCE_QUESTION, PRICE_QUESTION, FakeService
 
 EXAMPLES = (LICENCE_QUESTION, PRICE_QUESTION)
@@ -18,7 +18,7 @@ EXAMPLES = (LICENCE_QUESTION, PRICE_QUESTION)
 def served(service: FakeService, **options: Any) -> Iterator[str]:
     """The address of the running app, without a slash at its end."""
     listener = listen("127.0.0.1", 0)
-    server = make_server(create_app(service, examples=EXAMPLES, **options))
+    server = make_server(create_site(service, examples=EXAMPLES, **options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
@@ -30,3 +30,16 @@ def served(service: FakeService, **options: Any) -> Iterator[str]:
         server.should_exit = True
         thread.join(10)
         listener.close()
+
+
+@contextmanager
+def changed(service: FakeService, **attributes: Any) -> Iterator[None]:
+    """The service with other attributes for a while: starting a server for each test would take seconds."""
+    before = {name: getattr(service, name) for name in attributes}
+    for name, value in attributes.items():
+        setattr(service, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(service, name, value)

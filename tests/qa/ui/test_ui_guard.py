@@ -67,8 +67,14 @@ def test_loopback_names_are_trusted(host: str) -> None:
         "a@localhost",
         "127.1",
         "[::1",
-    ]
-    + ["localhost/", "2130706433", "0x7f.1", "192.168.1.7", "localhost:80:80", "[::ffff:127.0.0.1]", "localhost."],
+        "localhost/",
+        "2130706433",
+        "0x7f.1",
+        "192.168.1.7",
+        "localhost:80:80",
+        "[::ffff:127.0.0.1]",
+        "localhost.",
+    ],
 )
 def test_other_names_are_refused(host: str) -> None:
     assert request(headers={"host": host})[0] == 421
@@ -141,8 +147,14 @@ def test_the_page_itself_may_ask() -> None:
 
 @pytest.mark.parametrize(
     ("path", "length", "status"),
-    [("/config", "100", 200), ("/config", "101", 413), ("/gradio_api/upload", "1000", 200)]
-    + [("/gradio_api/upload", "1001", 413), ("/config", "-1", 400), ("/config", "9" * 30, 400)],
+    [
+        ("/config", "100", 200),
+        ("/config", "101", 413),
+        ("/gradio_api/upload", "1000", 200),
+        ("/gradio_api/upload", "1001", 413),
+        ("/config", "-1", 400),
+        ("/config", "9" * 30, 400),
+    ],
 )
 def test_large_requests_are_refused_before_they_are_read(path: str, length: str, status: int) -> None:
     assert request(path, headers={"content-length": length}, method="POST")[0] == status

@@ -15,15 +15,20 @@ from index.errors import ConfigError
 from qa.ui.served_page import rewritten
 from qa.ui.server import check_exposure, listen
 from tests.qa.ui.fakes import LICENCE_QUESTION, FakeService
-from tests.qa.ui.serving import served
+from tests.qa.ui.serving import changed, served
 
 PASSWORD = "a password"
 EXTERNAL = re.compile(r"""(?:src|href|content|action)\s*=\s*["']?(?:https?:)?//""", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with served(FakeService(), max_upload_bytes=10_000) as url, httpx.Client(base_url=url) as client:
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture(scope="module")
+def client(service: FakeService) -> Iterator[httpx.Client]:
+    with served(service, max_upload_bytes=10_000) as url, httpx.Client(base_url=url) as client:
         yield client
 
 
@@ -119,8 +124,8 @@ def test_errors_are_one_line_without_a_trace(client: httpx.Client) -> None:
     assert ".py" not in events
 
 
-def test_an_unforeseen_error_tells_the_caller_nothing() -> None:
-    with served(FakeService(error=RuntimeError("secret detail"))) as url, httpx.Client(base_url=url) as client:
+def test_an_unforeseen_error_tells_the_caller_nothing(client: httpx.Client, service: FakeService) -> None:
+    with changed(service, error=RuntimeError("secret detail")):
         events = joined(client, "ask", [LICENCE_QUESTION, None, None, "full"])
     assert events.startswith("event: error")
     assert "secret" not in events
@@ -169,6 +174,22 @@ def test_no_file_of_the_server_can_be_added_through_the_page(client: httpx.Clien
     with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "forged"}) as events:
         seen = "".join(line for line in events.iter_lines() if "process_" in line)
     assert '"success":false' in seen.replace(" ", "")
+
+
+@pytest.mark.parametrize("path", ["/etc/hostname", "http://127.0.0.1:1/x", "https://evil.example/x", "x"])
+def test_no_request_makes_gradio_fetch_or_copy_anything(client: httpx.Client, path: str) -> None:
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    for data in ([file], [[[file]]], [{"a": {"b": file}}]):
+        events = joined(client, "ask", [*data, None, None, "full"])
+        assert "was not uploaded" in events
+
+
+def test_an_article_that_looks_like_a_file_is_text(client: httpx.Client) -> None:
+    record = {"text": "Some words.", "article_id": "f", "x": {"path": "/etc/hostname", "meta": "y"}}
+    assert "was not uploaded" in joined(client, "add_articles", [[record]])
+    plain = {"text": "Some words.", "article_id": "f", "path": "/etc/hostname", "kind": {"_type": "gradio.FileData"}}
+    assert '"added": 1' in joined(client, "add_articles", [[plain]])
+    assert "Some words." in joined(client, "article", ["f"])
 
 
 def test_a_file_beyond_the_limit_is_refused(client: httpx.Client) -> None:
