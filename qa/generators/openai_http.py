@@ -164,14 +164,14 @@ class OpenAICompatibleGenerator:
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens of ``text``, on the high side: one per digit and one per three bytes of UTF-8 otherwise.
+    """Tokens of ``text``, on the high side: one per ASCII digit or mark and one per three bytes of UTF-8 otherwise.
 
-    English takes about four bytes a token and Chinese, of three bytes a character, about one token or fewer
-    a character; many tokenizers give every digit a token of its own.
+    English words take about four bytes a token and Chinese, of three bytes a character, about one token or
+    fewer a character; many tokenizers give every digit and most marks a token of their own.
     """
-    num_digits = sum(character.isdigit() for character in text)
-    num_other_bytes = len(text.encode("utf-8", errors="replace")) - num_digits
-    return num_digits + math.ceil(max(0, num_other_bytes) / 3)
+    num_marks = sum(character.isascii() and not character.isalpha() and not character.isspace() for character in text)
+    num_other_bytes = len(text.encode("utf-8", errors="replace")) - num_marks
+    return num_marks + math.ceil(num_other_bytes / 3)
 
 
 def _first_token_logprob(choice: str, by_token: dict[str, float]) -> float:

@@ -15,6 +15,7 @@ from index.errors import ArticleQAError
 from qa.ui.endpoints import Endpoints
 
 Result = TypeVar("Result")
+_NUM_READING = 8
 
 
 def add_endpoints(endpoints: Endpoints, *, num_parallel: int) -> None:
@@ -22,11 +23,12 @@ def add_endpoints(endpoints: Endpoints, *, num_parallel: int) -> None:
 
     :param num_parallel: How many questions are answered at once, the page's own included.
     """
-    _add_reading(endpoints, num_parallel)
+    _add_asking(endpoints, num_parallel)
+    _add_reading(endpoints)
     _add_writing(endpoints)
 
 
-def _add_reading(endpoints: Endpoints, num_parallel: int) -> None:
+def _add_asking(endpoints: Endpoints, num_parallel: int) -> None:
     def ask(
         question: str, as_of: str | None = None, history: list[dict[str, Any]] | None = None, mode: str = "full"
     ) -> dict[str, Any]:
@@ -65,6 +67,11 @@ def _add_reading(endpoints: Endpoints, num_parallel: int) -> None:
         """
         return _or_one_line(lambda: endpoints.search(query, k, published_after, published_before, source))
 
+    gradio_api(ask, api_name="ask", concurrency_id="asking", concurrency_limit=num_parallel)
+    gradio_api(search, api_name="search", concurrency_id="reading", concurrency_limit=_NUM_READING)
+
+
+def _add_reading(endpoints: Endpoints) -> None:
     def articles(offset: int = 0, limit: int = 50) -> dict[str, Any]:
         """List the articles, newest first, without their texts.
 
@@ -96,9 +103,8 @@ def _add_reading(endpoints: Endpoints, num_parallel: int) -> None:
         """
         return _or_one_line(endpoints.status)
 
-    gradio_api(ask, api_name="ask", concurrency_id="asking", concurrency_limit=num_parallel)
-    for function in (search, articles, article, status):
-        gradio_api(function, api_name=function.__name__, concurrency_id="reading", concurrency_limit=8)
+    for function in (articles, article, status):
+        gradio_api(function, api_name=function.__name__, concurrency_id="reading", concurrency_limit=_NUM_READING)
 
 
 def _add_writing(endpoints: Endpoints) -> None:

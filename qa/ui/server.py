@@ -89,6 +89,19 @@ def create_site(
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     # Before the page, which takes all other paths.
     app.router.routes += mcp_routes(mcp_server)
+    _mount(app, blocks, host=host, max_upload_bytes=max_upload_bytes)
+    gradio_app = app.routes[-1].app  # type: ignore[attr-defined]  # what was mounted last
+    guard = Guard(
+        Malformed(ServedPage(app)),
+        hosts=TrustedHosts(host, trusted_hosts),
+        password=password,
+        max_body_bytes=_MAX_BODY_BYTES,
+        max_upload_bytes=_FILES_WORTH_PER_UPLOAD * max_upload_bytes,
+    )
+    return Site(guard, gradio_app.stop_event.set)
+
+
+def _mount(app: FastAPI, blocks: gr.Blocks, *, host: str, max_upload_bytes: int) -> None:
     gr.mount_gradio_app(
         app,
         blocks,
@@ -105,15 +118,6 @@ def create_site(
         css=STYLE_SHEET,
         favicon_path=str(ICON),
     )
-    gradio_app = app.routes[-1].app  # type: ignore[attr-defined]  # what was mounted last
-    guard = Guard(
-        Malformed(ServedPage(app)),
-        hosts=TrustedHosts(host, trusted_hosts),
-        password=password,
-        max_body_bytes=_MAX_BODY_BYTES,
-        max_upload_bytes=_FILES_WORTH_PER_UPLOAD * max_upload_bytes,
-    )
-    return Site(guard, gradio_app.stop_event.set)
 
 
 def serve(

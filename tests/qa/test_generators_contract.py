@@ -63,7 +63,8 @@ def _seconds_of_a_short_reply(generator: Generator) -> float:
 
 
 def test_scores_are_log_probabilities_in_the_order_of_the_choices(generator: Generator) -> None:
-    yes, no, same = generator.score(MESSAGES, ["Yes", "No", "Yes"])
+    question: list[Message] = [{"role": "user", "content": "Is a fox an animal? Answer Yes or No."}]
+    yes, no, same = generator.score(question, ["Yes", "No", "Yes"])
     assert yes <= 0
     assert no <= 0
     assert yes == same != no

@@ -222,9 +222,9 @@ def test_without_a_tokenizer_tokens_are_estimated_and_it_is_not_asked_again(
 
 
 @pytest.mark.parametrize(
-    ("text", "tokens"), [("", 0), ("abc", 1), ("abcd", 2), ("2023", 4), ("中文", 2), ("\ud800", 1)]
+    ("text", "tokens"), [("", 0), ("abc", 1), ("abcd", 2), ("2023", 4), ("$1.5,", 5), ("中文", 2), ("\ud800", 1)]
 )
-def test_the_estimate_is_one_per_digit_and_one_per_three_other_bytes(text: str, tokens: int) -> None:
+def test_the_estimate_is_one_per_digit_or_mark_and_one_per_three_other_bytes(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
 
 
