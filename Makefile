@@ -28,7 +28,7 @@ lint: install
 
 # Daily use: lint, types and the fast tests, under a minute.
 check: lint
-	$(BIN)/pytest -q -m 'not model and not browser and not slow'
+	$(BIN)/pytest -q -n 2 -m 'not model and not browser and not slow'
 
 # Everything: also the real models, the API and a real browser.
 test: lint

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from qa.generators.cpu_cores import limit_spinning
+
+limit_spinning()  # OpenMP reads it when torch or faiss is imported, which the next lines do
+
+# ruff: noqa: E402
 from typing import Annotated
 
 import typer

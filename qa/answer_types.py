@@ -12,7 +12,8 @@ _WHEN = re.compile(
 )
 _AMOUNT = re.compile(
     r"\b(how (?:many|much|old|long|far|fast|tall|high|deep|wide|big|large|heavy|often|hot|cold)|what (?:percentage|"
-    r"percent|share|number|amount|proportion)|(?:price|cost|speed|range|length|height|weight|population|temperature) of)"
+    r"percent|share|number|amount|proportion)|"
+    r"(?:price|cost|speed|range|length|height|weight|population|temperature) of)"
     r"\b",
     re.I,
 )

@@ -91,7 +91,7 @@ class AnswerConfig(_Section):
     num_prompt_passages: Annotated[int, Field(ge=1, le=20)] = 4
     prompt_chars: Annotated[int, Field(ge=200)] = 2600
     small_collection_chars: Annotated[int, Field(ge=0)] = 6000
-    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.35
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.2
     min_fast_score: Annotated[float, Field(ge=0, le=1)] = 0.45
 
 
@@ -105,7 +105,12 @@ class ServeConfig(_Section):
     allowed_hosts: tuple[str, ...] = ()
     max_upload_mb: Annotated[int, Field(ge=1, le=4096)] = 50
     max_queue: Annotated[int, Field(ge=1, le=10_000)] = 64
-    examples: tuple[str, ...] = ()
+    examples: tuple[str, ...] = (
+        "Which body must approve Xiaomi's car production?",
+        "Who refereed the 2022 World Cup final?",
+        "How long was the Ever Given stuck in the Suez Canal?",
+        "How high is the spire of Notre-Dame?",
+    )
 
 
 class Config(_Section):

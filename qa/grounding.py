@@ -175,7 +175,7 @@ def _stretches(retrieved: RetrievedPassage) -> list[_Stretch]:
     for length in (1, 2):
         for first in range(len(sentences) - length + 1):
             start, end = sentences[first].start, sentences[first + length - 1].end
-            own = frozenset(stems(clean(text[start:end])))
+            own = frozenset([*stems(clean(text[start:end])), *numbers(text[start:end])])
             stretches.append(_Stretch(retrieved, start, end, length, own | title))
     return stretches
 

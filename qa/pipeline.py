@@ -48,7 +48,7 @@ class PipelineSettings:
     prompt_chars: int = 2600
     small_collection_chars: int = 6000
     max_question_chars: int = 2000
-    min_confidence: float = 0.35
+    min_confidence: float = 0.2
     min_fast_score: float = 0.45
 
 
@@ -80,6 +80,7 @@ class _Question:
     passages: list[RetrievedPassage] = field(default_factory=list)
     context: list[RetrievedPassage] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
+    is_whole_collection: bool = False
 
 
 class Pipeline:
@@ -197,6 +198,7 @@ class Pipeline:
         )
         asked.clock.retrieve = asked.clock.now()
         whole = self._whole_collection(snapshot) if filters is None or filters.is_empty else None
+        asked.is_whole_collection = whole is not None
         asked.context = self._in_order(asked.passages, whole) if whole else self._within_budget(asked.passages)
         asked.readings = self._reader.read(asked.standalone, [r.passage for r in asked.passages])
         asked.clock.evidence = asked.clock.now()
@@ -216,7 +218,7 @@ class Pipeline:
         writer = AnswerWriter(generator, asked.context, asked.standalone, self._writer_settings)
         verdict = writer.judge()
         confidence = self._calibration.probability(
-            Signals(verdict.yes_no, asked.passages[0].cosine, verdict.support.support if verdict.support else 0.0)
+            Signals(verdict.yes_no, asked.passages[0].cosine, asked.is_whole_collection)
         )
         if verdict.support is None or confidence < self._settings.min_confidence:
             yield Done(self._answer(asked, "not_in_articles", NOT_IN_ARTICLES, confidence=confidence))

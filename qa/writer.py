@@ -14,6 +14,7 @@ from typing import cast
 
 from index.types import RetrievedPassage
 from index.words import content_stems, stems
+from qa.answer_types import fits_question
 from qa.generators.protocol import Generator
 from qa.grounding import GroundedText, Grounder, Span, make_citations
 from qa.prompts import gate_messages, sentence_messages, short_answer_messages
@@ -43,7 +44,7 @@ class WriterSettings:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """``yes_no``: log P(Yes) - log P(No) that the passages state the answer; ``support``: where the short answer
-    stands, None when nothing supports it."""
+    stands, None when nothing supports it or it is no answer of the kind asked for."""
 
     yes_no: float
     short_answer: str
@@ -74,7 +75,8 @@ class AnswerWriter:
         yes, no = self._generator.score(gate_messages(self._passages, self._question), ["Yes", "No"])
         messages = short_answer_messages(self._passages, self._question)
         short = tidy_short_answer("".join(self._generator.stream(messages, self._settings.max_short_tokens)))
-        support = None if is_refusal(short) else self._grounder.support(short, hint=self._question)
+        is_answer = not is_refusal(short) and fits_question(self._question, short)
+        support = self._grounder.support(short, hint=self._question) if is_answer else None
         return Verdict(yes - no, short, support)
 
     def write(self, short_answer: str) -> Pieces[str, None, None]:

@@ -32,7 +32,7 @@ from qa.writer import AnswerWriter
 
 _RIGHT_F1 = 0.5
 _NUM_PASSAGES = 4
-_SIGNALS = ("yes_no", "cosine", "support")
+_SIGNALS = ("yes_no", "cosine")
 
 Task = tuple[str, str, list[str], list[RetrievedPassage]]
 """(kind, question, gold answers, passages)"""
@@ -80,7 +80,7 @@ def _signals(parts: Parts, task: Task) -> dict[str, Any]:
         "short_answer": verdict.short_answer,
         "yes_no": verdict.yes_no,
         "cosine": passages[0].cosine,
-        "support": verdict.support.support if verdict.support is not None else 0.0,
+        "is_supported": verdict.support is not None,
         "f1": max((token_f1(verdict.short_answer, answer) for answer in gold), default=0.0),
     }
 
@@ -113,6 +113,7 @@ def _squad_tasks(parts: Parts, arguments: argparse.Namespace, draw: random.Rando
 
 def _fit(arguments: argparse.Namespace) -> None:
     rows = [json.loads(line) for line in arguments.signals.read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if row["is_supported"]]  # the others are never shown
     features = np.array([[row[name] for name in _SIGNALS] for row in rows])
     is_right = np.array([row["f1"] >= _RIGHT_F1 for row in rows])
     model = LogisticRegression(C=10.0).fit(features, is_right)

@@ -275,7 +275,9 @@ def test_many_random_updates_hold_what_they_should(flat_limit: int) -> None:
     index, held = _build(450, flat_limit=flat_limit)
     for step in range(8):
         dead = random.choice(list(held), size=int(random.integers(0, 60)), replace=False).tolist()
-        index, held = _update(index, held, dead=dead, num_new=int(random.integers(0, 70)), flat_limit=flat_limit, seed=step)
+        index, held = _update(
+            index, held, dead=dead, num_new=int(random.integers(0, 70)), flat_limit=flat_limit, seed=step
+        )
         _assert_holds(index, held)
 
 

@@ -75,7 +75,9 @@ def test_names_are_ordered_by_number(generations: Generations) -> None:
     assert generations.next_name() == "gen-1000001"
 
 
-@pytest.mark.parametrize("content", ["gen-000009\n", "", "../../etc", "gen-00000\n", "\xff\xfe", "gen-000001 gen-000002"])
+@pytest.mark.parametrize(
+    "content", ["gen-000009\n", "", "../../etc", "gen-00000\n", "\xff\xfe", "gen-000001 gen-000002"]
+)
 def test_a_damaged_current_is_told(generations: Generations, content: str) -> None:
     _publish_several(generations, 2)
     (generations.folder / "CURRENT").write_text(content, encoding="latin-1")

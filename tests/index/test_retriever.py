@@ -70,8 +70,10 @@ def test_without_a_reference_newness_does_not_count() -> None:
     assert len(set(_fused(new, old, recency=0.5, reference=None))) == 1
 
 
-def test_one_candidate_has_the_whole_weight() -> None:
-    assert _fused(_candidate(3, 0.1)) == pytest.approx([1])
+def test_equal_cosines_decide_nothing_and_tiny_differences_next_to_nothing() -> None:
+    assert _fused(_candidate(3, 0.5), _candidate(3, 0.5)) == pytest.approx([0.5, 0.5])
+    first, second = _fused(_candidate(3, 0.5), _candidate(3, 0.5 + 1e-6))
+    assert abs(first - second) < 1e-4
 
 
 _CANDIDATES = st.lists(

@@ -9,46 +9,40 @@ from qa.calibration import Calibration, Signals
 
 log_odds = st.floats(min_value=-40, max_value=40)
 cosines = st.floats(min_value=-1, max_value=1)
-shares = st.floats(min_value=0, max_value=1)
 
 
-@given(log_odds, cosines, shares)
-def test_is_a_probability(yes_no: float, cosine: float, support: float) -> None:
-    assert 0.0 <= Calibration().probability(Signals(yes_no, cosine, support)) <= 1.0
+@given(log_odds, cosines, st.booleans())
+def test_is_a_probability(yes_no: float, cosine: float, is_whole: bool) -> None:
+    assert 0.0 <= Calibration().probability(Signals(yes_no, cosine, is_whole)) <= 1.0
 
 
 def test_extreme_signals_do_not_overflow() -> None:
-    calibration = Calibration(0.0, 1.0, 1.0, 1.0)
-    assert calibration.probability(Signals(-1e308, 0.0, 0.0)) < 1e-9
-    assert calibration.probability(Signals(1e308, 0.0, 0.0)) > 1 - 1e-9
+    calibration = Calibration(0.0, 1.0, 1.0)
+    assert calibration.probability(Signals(-1e308, 0.0)) < 1e-9
+    assert calibration.probability(Signals(1e308, 0.0)) > 1 - 1e-9
 
 
-@given(log_odds, log_odds, cosines, shares)
-def test_never_falls_when_yes_gains_on_no(first: float, second: float, cosine: float, support: float) -> None:
+@given(log_odds, log_odds, cosines)
+def test_never_falls_when_yes_gains_on_no(first: float, second: float, cosine: float) -> None:
     low, high = sorted([first, second])
     calibration = Calibration()
-    assert calibration.probability(Signals(low, cosine, support)) <= calibration.probability(
-        Signals(high, cosine, support)
-    )
+    assert calibration.probability(Signals(low, cosine)) <= calibration.probability(Signals(high, cosine))
 
 
-@given(log_odds, cosines, cosines, shares, shares)
-def test_positive_weights_let_cosine_and_support_only_help(
-    yes_no: float, c1: float, c2: float, s1: float, s2: float
-) -> None:
-    calibration = Calibration(intercept=-1.0, yes_no=0.5, cosine=2.0, support=3.0)
-    low = Signals(yes_no, min(c1, c2), min(s1, s2))
-    high = Signals(yes_no, max(c1, c2), max(s1, s2))
-    assert calibration.probability(low) <= calibration.probability(high)
+@given(log_odds, cosines, cosines)
+def test_a_closer_passage_only_helps(yes_no: float, first: float, second: float) -> None:
+    low, high = sorted([first, second])
+    calibration = Calibration()
+    assert calibration.probability(Signals(yes_no, low)) <= calibration.probability(Signals(yes_no, high))
 
 
 def test_default_weights_tell_a_clear_yes_from_a_clear_no() -> None:
     calibration = Calibration()
-    assert calibration.probability(Signals(6.0, 0.7, 1.0)) > 0.9
-    assert calibration.probability(Signals(-6.0, 0.2, 0.0)) < 0.1
+    assert calibration.probability(Signals(6.0, 0.7)) > 0.9
+    assert calibration.probability(Signals(-6.0, 0.2)) < 0.1
 
 
 def test_is_the_logistic_function_of_the_weighted_sum() -> None:
-    calibration = Calibration(intercept=-1.0, yes_no=0.5, cosine=2.0, support=3.0)
-    # -1 + 0.5 * 2 + 2 * 0.25 + 3 * 0.5 = 2, and 1 / (1 + e^-2) = 0.8807970779...
-    assert abs(calibration.probability(Signals(2.0, 0.25, 0.5)) - 0.8807970779778823) < 1e-12
+    calibration = Calibration(intercept=-1.0, yes_no=0.5, cosine=2.0, whole_collection=1.5)
+    # -1 + 0.5 * 2 + 2 * 0.25 + 1.5 = 2, and 1 / (1 + e^-2) = 0.8807970779...
+    assert abs(calibration.probability(Signals(2.0, 0.25, True)) - 0.8807970779778823) < 1e-12

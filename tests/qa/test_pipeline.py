@@ -26,7 +26,7 @@ from tests.qa.helpers import ARTICLES, LIBRARY, PIER, ScriptedGenerator, make_co
 COST = "What did the pier cost?"
 SHORT, SENTENCE = "12 million euros", "The pier cost 12 million euros."
 # The probability that an answer is right is 1 / (1 + e^-(Yes - No)).
-PLAIN_CALIBRATION = Calibration(intercept=0.0, yes_no=1.0, cosine=0.0, support=0.0)
+PLAIN_CALIBRATION = Calibration(intercept=0.0, yes_no=1.0, cosine=0.0, whole_collection=0.0)
 
 ANSWER_KEYS = {
     "question": str,
