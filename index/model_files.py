@@ -60,6 +60,8 @@ def check_sentence_transformers_folder(path: Path) -> None:
         modules = json.loads(modules_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} is not a sentence-transformers model: {modules_file.name}: {error}") from error
+    if not isinstance(modules, list) or not modules or not all(isinstance(module, dict) for module in modules):
+        raise ModelError(f"{path} is not a sentence-transformers model: {modules_file.name} lists no modules")
     for module in modules:
         kind = str(module.get("type", ""))
         if not kind.startswith("sentence_transformers.") or kind.rsplit(".", 1)[-1] not in _ALLOWED_MODULES:

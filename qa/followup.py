@@ -65,7 +65,7 @@ def standalone_question(question: str, history: Sequence[Turn], generator: Gener
     if generator is None:
         return joined
     rewritten = "".join(generator.stream(rewrite_messages(question, pairs), _MAX_REWRITE_TOKENS)).strip().strip('"')
-    rewritten = rewritten.removeprefix("Question:").removeprefix("Last question:").strip()
+    rewritten = rewritten.removeprefix("Question:").removeprefix("Rewritten:").removeprefix("Last question:").strip()
     return rewritten if _is_plausible(rewritten, question, pairs) else joined
 
 

@@ -24,7 +24,17 @@ _SHORT = (
     "Reply with the exact answer only, in as few words as possible, copied from the articles. Do not write a sentence."
 )
 _SENTENCE = "Write one complete sentence that answers the question with this, using only the articles."
-_REWRITE_SYSTEM = "You rewrite follow-up questions so that they can be understood alone."
+_REWRITE_SYSTEM = """You rewrite follow-up questions so that they can be understood alone.
+
+Question: Who bought the old mill?
+Answer: Anna Berg bought it.
+Last question: And when did she do that?
+Rewritten: When did Anna Berg buy the old mill?
+
+Question: Which team did Kim join?
+Answer: Kim joined the Hawks.
+Last question: And which one did Lee go to?
+Rewritten: Which team did Lee join?"""
 
 _MARKS = re.compile(r"<\s{0,9}/?\s{0,9}articles?\b[^<>]{0,99}>", re.IGNORECASE)
 # Letters and marks by category, yet they show nothing: variation selectors, Hangul fillers, joiners.
