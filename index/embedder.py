@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -73,6 +74,8 @@ class SentenceTransformerEmbedder:
         self._query_prefix, self._passage_prefix = query_prefix, passage_prefix
         self._batch_size = batch_size
         self._dim = int(self._model.get_embedding_dimension() or 0)
+        self._count_tokens = TokenCounter(self._model.tokenizer)
+        self._encode(["warm up"])  # sets the tokenizer's length limit before there are two threads
 
     @property
     def model_id(self) -> str:
@@ -90,7 +93,7 @@ class SentenceTransformerEmbedder:
         return self._encode([self._passage_prefix + text for text in texts])
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return count_tokens(self._model, texts)
+        return self._count_tokens(texts)
 
     def _encode(self, texts: list[str]) -> FloatArray:
         vectors = self._model.encode(
@@ -104,9 +107,19 @@ class SentenceTransformerEmbedder:
         return matrix
 
 
-def count_tokens(model: SentenceTransformer, texts: Sequence[str]) -> list[int]:
-    """Number of tokens of each text, without special tokens, whatever the model's own length limit."""
-    if not texts:
-        return []
-    encoded = model.tokenizer(list(texts), add_special_tokens=False, truncation=False, padding=False, verbose=False)
-    return [len(ids) for ids in encoded["input_ids"]]
+class TokenCounter:
+    """Number of tokens of each text, without special tokens, whatever the model's own length limit.
+
+    It has a tokenizer of its own. A tokenizer keeps its length limit from one call to the next, so that one which is
+    used with two limits fails when a question is embedded while the articles of another thread are counted.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = copy.deepcopy(tokenizer)
+        self(["warm up"])  # sets its limit, to none, before there are two threads
+
+    def __call__(self, texts: Sequence[str]) -> list[int]:
+        if not texts:
+            return []
+        encoded = self._tokenizer(list(texts), add_special_tokens=False, truncation=False, padding=False, verbose=False)
+        return [len(ids) for ids in encoded["input_ids"]]

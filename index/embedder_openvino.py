@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from index.embedder import count_tokens, load_sentence_transformer
+from index.embedder import TokenCounter, load_sentence_transformer
 from index.errors import ModelError
 from index.types import FloatArray
 
@@ -49,9 +49,11 @@ class OpenVinoEmbedder:
         self._batch_size = batch_size
         self._dim = int(self._model.get_embedding_dimension() or 0)
         self._max_length = int(self._model.max_seq_length or 256)
+        self._count_tokens = TokenCounter(self._model.tokenizer)
         graph = _convert(self._model)
         self._throughput = _compile(graph, num_streams)
         self._latency = _compile(graph, 1)
+        self._tokenize(["warm up"])  # sets the tokenizer's length limit before there are two threads
         # One inference request is not safe to share between threads; questions come from several.
         self._query_lock = threading.Lock()
 
@@ -87,7 +89,7 @@ class OpenVinoEmbedder:
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return count_tokens(self._model, texts)
+        return self._count_tokens(texts)
 
     def _tokenize(self, texts: list[str]) -> dict[str, Any]:
         tokenizer: Any = self._model.tokenizer

@@ -43,4 +43,4 @@ def test_a_question_on_the_page_gets_a_streamed_cited_answer_with_its_highlight(
     mark = page.locator(".aq-sources mark").first
     expect(mark).to_contain_text("NIO turned to JAC")
     chip.click()
-    expect(page.locator(".aq-sources")).to_contain_text("Xiaomi weighs a factory deal")
+    expect(page.locator(".aq-sources").first).to_contain_text("Xiaomi weighs a factory deal")
