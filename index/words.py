@@ -11,7 +11,7 @@ STOP_WORDS = frozenset(
     """
     a about after all also am an and any are as at be because been before being but by can could did do does
     doing for from had has have having he her here hers him his how i if in into is it its itself just me my
-    no nor not of off on once only or our out over own s same she should so some such t than that the their
+    no nor not of off on once only or our out over s same she should so some such t than that the their
     them then there these they this those to too under until up very was we were what when where which while
     who whom whose why will with would you your
     """.split()

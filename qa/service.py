@@ -44,6 +44,7 @@ class Service:
         self._prewarmed: str | None = None
         self._closing = threading.Event()
         self._started = False
+        self._repaired = False
 
     def start(self) -> None:
         """Begin loading in the background, then follow the index as generations are published."""
@@ -121,6 +122,11 @@ class Service:
         """Open a newly published generation and read what its questions share, between questions."""
         try:
             snapshot = parts.collection.snapshot()
+            if parts.collection.problem is not None and not self._repaired:
+                # Once: a damaged generation is replaced from the library, nothing is embedded again.
+                self._repaired = True
+                parts.collection.rebuild()
+                snapshot = parts.collection.snapshot()
             generation = snapshot.generation if snapshot is not None else None
             if generation != self._prewarmed:
                 self._prewarmed = generation
