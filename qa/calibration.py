@@ -1,7 +1,8 @@
 """Turns what is known of an answer into the probability that it is right; knows nothing of how it was made.
 
 Logistic regression on a few signals. The default weights were fitted on development questions by the method of
-``scripts/calibrate.py``, except ``whole_collection``, which was set by hand; docs/experiments.md has the data, the figures and the calibration error.
+``scripts/calibrate.py``, except ``whole_collection``, which was set by hand;
+docs/experiments.md has the data, the figures and the calibration error.
 """
 
 from __future__ import annotations
