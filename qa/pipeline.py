@@ -18,10 +18,11 @@ from index.retriever import Retriever
 from index.snapshot import Snapshot
 from index.types import Filters, Passage, RetrievedPassage
 from qa.calibration import Calibration, Signals
+from qa.context import in_fixed_order, whole_collection, within_budget
 from qa.evidence import EvidenceReader, Reading
 from qa.followup import standalone_question
 from qa.generators.protocol import Generator
-from qa.prompts import context_messages, passage_header
+from qa.prompts import context_messages
 from qa.types import Answer, Citation, Done, Event, EvidenceFound, Mode, Models, Outcome, Seconds, TextWritten, Turn
 from qa.writer import AnswerWriter, WriterSettings
 
@@ -141,13 +142,27 @@ class Pipeline:
         standalone = standalone_question(question, history, generator)
         asked = _Question(question, standalone, snapshot.generation, mode, clock)
         self._find_evidence(asked, snapshot, as_of, filters)
-        yield EvidenceFound(standalone, tuple(asked.passages))
-        if not asked.passages:
-            yield Done(self._answer(asked, "not_in_articles", NOT_IN_ARTICLES))
-        elif generator is None:
-            yield Done(self._fast_answer(asked))
-        else:
-            yield from self._written_answer(asked, generator)
+        yield from self._answered(asked, generator)
+
+    def ask_given(
+        self,
+        question: str,
+        passages: Sequence[RetrievedPassage],
+        *,
+        as_of: date | None = None,
+        mode: Mode = "full",
+    ) -> Iterator[Event]:
+        """Answer from these passages, best first, instead of retrieving any: the same hops and events from there on.
+
+        :param as_of: As in :meth:`ask`; retrieval alone depends on it, so it decides nothing here yet.
+        :raises BadInputError: If the question is empty or too long, or the mode unknown.
+        :raises ModelError: If a model fails, or mode is "full" without a generator.
+        """
+        question = self._checked(question, mode)
+        asked = _Question(question, question, None, mode, _Clock(), passages=list(passages))
+        asked.context = self._best_few(asked.passages)
+        self._read(asked)
+        yield from self._answered(asked, self._generator if mode == "full" else None)
 
     def search(
         self, query: str, k: int = 10, *, filters: Filters | None = None, as_of: date | None = None
@@ -199,9 +214,22 @@ class Pipeline:
         asked.clock.retrieve = asked.clock.now()
         whole = self._whole_collection(snapshot) if filters is None or filters.is_empty else None
         asked.is_whole_collection = whole is not None
-        asked.context = self._in_order(asked.passages, whole) if whole else self._within_budget(asked.passages)
+        asked.context = in_fixed_order(asked.passages, whole) if whole else self._best_few(asked.passages)
+        self._read(asked)
+
+    def _read(self, asked: _Question) -> None:
         asked.readings = self._reader.read(asked.standalone, [r.passage for r in asked.passages])
         asked.clock.evidence = asked.clock.now()
+
+    def _answered(self, asked: _Question, generator: Generator | None) -> Iterator[Event]:
+        """What follows once the passages are read."""
+        yield EvidenceFound(asked.standalone, tuple(asked.passages))
+        if not asked.passages:
+            yield Done(self._answer(asked, "not_in_articles", NOT_IN_ARTICLES))
+        elif generator is None:
+            yield Done(self._fast_answer(asked))
+        else:
+            yield from self._written_answer(asked, generator)
 
     def _fast_answer(self, asked: _Question) -> Answer:
         """The best sentence as it stands in the article."""
@@ -236,34 +264,10 @@ class Pipeline:
     # Parts
 
     def _whole_collection(self, snapshot: Snapshot) -> list[Passage] | None:
-        """Every passage in fixed order when all fit the prompt, else None."""
-        # A passage has at least one character: a cheap bound before anything is read.
-        if snapshot.num_passages > self._settings.small_collection_chars // 40:
-            return None
-        passages = snapshot.all_passages()
-        headers = {passage.revision_id: len(passage_header(passage)) for passage in passages}
-        num_chars = sum(len(passage.text) for passage in passages) + sum(headers.values())
-        return passages if num_chars <= self._settings.small_collection_chars else None
+        return whole_collection(snapshot, self._settings.small_collection_chars)
 
-    def _in_order(self, found: Sequence[RetrievedPassage], whole: Sequence[Passage]) -> list[RetrievedPassage]:
-        by_id = {retrieved.passage.passage_id: retrieved for retrieved in found}
-        last = len(found)
-        return [
-            by_id.get(passage.passage_id)
-            or RetrievedPassage(passage, last + 1 + place, 0.0, "whole collection", cosine=0.0, bm25=0.0)
-            for place, passage in enumerate(whole)
-        ]
-
-    def _within_budget(self, found: Sequence[RetrievedPassage]) -> list[RetrievedPassage]:
-        """The best few passages, best first, as far as they fit; always at least one."""
-        chosen: list[RetrievedPassage] = []
-        num_chars = 0
-        for retrieved in found[: self._settings.num_prompt_passages]:
-            num_chars += len(retrieved.passage.text) + len(passage_header(retrieved.passage))
-            if chosen and num_chars > self._settings.prompt_chars:
-                break
-            chosen.append(retrieved)
-        return chosen
+    def _best_few(self, found: Sequence[RetrievedPassage]) -> list[RetrievedPassage]:
+        return within_budget(found, self._settings.num_prompt_passages, self._settings.prompt_chars)
 
     def models(self, mode: Mode) -> Models:
         generator = self._generator.model_id if self._generator is not None and mode == "full" else None

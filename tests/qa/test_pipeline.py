@@ -14,14 +14,24 @@ from index.collection import Collection
 from index.errors import BadInputError, ModelError
 from index.retriever import Retriever
 from index.snapshot import Snapshot
-from index.types import Filters, make_article
+from index.types import Filters, RetrievedPassage, make_article
 from qa.calibration import Calibration
 from qa.evidence import SentenceReader
 from qa.generators.protocol import Message
 from qa.pipeline import Pipeline, PipelineSettings
 from qa.types import Answer, Done, Event, EvidenceFound, TextWritten
 from tests.fakes import HashEmbedder
-from tests.qa.helpers import ARTICLES, LIBRARY, PIER, ScriptedGenerator, make_collection, replies, task_of
+from tests.qa.helpers import (
+    ARTICLES,
+    LIBRARY,
+    PIER,
+    ScriptedGenerator,
+    found,
+    make_collection,
+    make_passage,
+    replies,
+    task_of,
+)
 
 COST = "What did the pier cost?"
 SHORT, SENTENCE = "12 million euros", "The pier cost 12 million euros."
@@ -87,6 +97,10 @@ def answer_of(events: Sequence[Event]) -> Answer:
 
 def ask(pipeline: Pipeline, question: str, **options: Any) -> Answer:
     return answer_of(list(pipeline.ask(question, **options)))
+
+
+def ask_given(pipeline: Pipeline, question: str, passages: Sequence[RetrievedPassage], **options: Any) -> Answer:
+    return answer_of(list(pipeline.ask_given(question, passages, **options)))
 
 
 def assert_has_exactly(values: dict[str, Any], kinds: dict[str, Any]) -> None:
@@ -252,6 +266,63 @@ def test_fast_below_its_threshold_is_not_in_articles(two_articles: Collection) -
     answer = ask(make_pipeline(two_articles, min_fast_score=0.99), COST, mode="fast")
     assert (answer.outcome, answer.short_answer) == ("not_in_articles", None)
     assert answer.passages
+
+
+# Passages given
+
+
+GIVEN = [
+    make_passage("The old pier was torn down in spring.", title="Demolition", number=1),
+    make_passage("The new pier cost 12 million euros and is made of oak.", title="A pier of oak", number=2),
+]
+
+
+def test_given_passages_are_answered_from_without_an_index() -> None:
+    generator = pier_generator()
+    events = list(make_pipeline(None, generator).ask_given(COST, found(*GIVEN)))
+    answer = answer_of(events)
+    assert [type(event) for event in events[:2]] == [EvidenceFound, TextWritten]
+    assert (answer.outcome, answer.short_answer, answer.generation) == ("answered", SHORT, None)
+    assert [retrieved.passage for retrieved in answer.passages] == GIVEN
+    assert answer.citations[0].retrieved.passage == GIVEN[1]
+    assert all(passage.text in call.prompt for passage in GIVEN for call in generator.calls)
+    assert_has_exactly(answer.to_json(), ANSWER_KEYS)
+
+
+def test_given_passages_are_answered_from_in_fast_mode_without_a_generator() -> None:
+    answer = ask_given(make_pipeline(None), COST, found(*GIVEN), mode="fast")
+    assert answer.short_answer == GIVEN[1].text
+    assert 0 <= answer.seconds.retrieve <= answer.seconds.evidence <= answer.seconds.total
+
+
+def test_given_passages_are_answered_from_as_if_they_had_been_retrieved(two_articles: Collection) -> None:
+    pipeline = make_pipeline(two_articles, pier_generator(), small_collection_chars=0)
+    retrieved = ask(pipeline, COST)
+    given = ask_given(pipeline, COST, retrieved.passages)
+    same = ("outcome", "short_answer", "answer", "confidence", "citations", "passages", "models")
+    assert [getattr(given, name) for name in same] == [getattr(retrieved, name) for name in same]
+
+
+def test_a_given_passage_longer_than_the_prompt_stays_whole() -> None:
+    long = make_passage("The tide rose. " * 400 + "The pier cost 12 million euros.")
+    generator = pier_generator()
+    answer = ask_given(make_pipeline(None, generator, prompt_chars=200), COST, found(long))
+    assert answer.short_answer == SHORT
+    assert all(long.text in call.prompt for call in generator.calls)
+
+
+def test_no_given_passage_is_not_in_articles() -> None:
+    generator = pier_generator()
+    answer = ask_given(make_pipeline(None, generator), COST, [])
+    assert (answer.outcome, answer.passages) == ("not_in_articles", ())
+    assert generator.calls == []
+
+
+def test_given_passages_do_not_excuse_an_empty_question_or_a_missing_generator() -> None:
+    with pytest.raises(BadInputError, match="empty"):
+        list(make_pipeline(None, pier_generator()).ask_given(" ", found(*GIVEN)))
+    with pytest.raises(ModelError, match="no answering model"):
+        list(make_pipeline(None).ask_given(COST, found(*GIVEN)))
 
 
 # What is refused

@@ -1,0 +1,43 @@
+"""Chooses the passages that the model is shown; knows nothing of how they were found or what is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from index.snapshot import Snapshot
+from index.types import Passage, RetrievedPassage
+from qa.prompts import passage_header
+
+
+def whole_collection(snapshot: Snapshot, max_chars: int) -> list[Passage] | None:
+    """Every passage in fixed order when all of them and their headers have at most ``max_chars``, else None."""
+    # A passage has at least one character: a cheap bound before anything is read.
+    if snapshot.num_passages > max_chars // 40:
+        return None
+    passages = snapshot.all_passages()
+    headers = {passage.revision_id: len(passage_header(passage)) for passage in passages}
+    num_chars = sum(len(passage.text) for passage in passages) + sum(headers.values())
+    return passages if num_chars <= max_chars else None
+
+
+def in_fixed_order(found: Sequence[RetrievedPassage], whole: Sequence[Passage]) -> list[RetrievedPassage]:
+    """The whole collection in its own order; passages that were not found rank behind those that were."""
+    by_id = {retrieved.passage.passage_id: retrieved for retrieved in found}
+    last = len(found)
+    return [
+        by_id.get(passage.passage_id)
+        or RetrievedPassage(passage, last + 1 + place, 0.0, "whole collection", cosine=0.0, bm25=0.0)
+        for place, passage in enumerate(whole)
+    ]
+
+
+def within_budget(found: Sequence[RetrievedPassage], max_passages: int, max_chars: int) -> list[RetrievedPassage]:
+    """The best few passages, best first, as far as they fit with their headers; always the first one, if any."""
+    chosen: list[RetrievedPassage] = []
+    num_chars = 0
+    for retrieved in found[:max_passages]:
+        num_chars += len(retrieved.passage.text) + len(passage_header(retrieved.passage))
+        if chosen and num_chars > max_chars:
+            break
+        chosen.append(retrieved)
+    return chosen
