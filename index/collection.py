@@ -79,6 +79,17 @@ class Collection:
                     live = self._live_name()
             return self._snapshot
 
+    def open_generation(self, name: str) -> Snapshot:
+        """A generation by its name, opened, whichever is live; what is served stays as it is.
+
+        :raises BadInputError: If there is no such generation (see ``index.keep_generations``).
+        :raises DamagedIndexError: If it is damaged.
+        """
+        names = self._generations.names()
+        if name not in names:
+            raise BadInputError(f"there is no generation {name!r}; there are {', '.join(names) or 'none'}")
+        return Snapshot(self._generations.path(name), title_weight=self._title_weight)
+
     @property
     def problem(self) -> str | None:
         """Why the live generation is not the one served; None when it is."""

@@ -21,7 +21,7 @@ from index.retriever import FusionSettings, Retriever
 from qa.config import Config, EmbedderConfig, GeneratorConfig
 from qa.evidence import SentenceReader
 from qa.generators.protocol import Generator
-from qa.pipeline import Pipeline, PipelineSettings
+from qa.pipeline import Pipeline, PipelineSettings, SnapshotSource
 
 LoadProgress = Callable[[str, int, int], None]
 """Called with what is being loaded, how much is done and how much there is."""
@@ -99,7 +99,7 @@ def build_collection(config: Config, database: Database, embedder: Embedder) -> 
     return Collection(library, generations, builder, title_weight=config.retrieval.title_weight)
 
 
-def build_pipeline(config: Config, collection: Collection, embedder: Embedder, generator: Generator | None) -> Pipeline:
+def build_pipeline(config: Config, source: SnapshotSource, embedder: Embedder, generator: Generator | None) -> Pipeline:
     retrieval, answer = config.retrieval, config.answer
     fusion = FusionSettings(
         depth=retrieval.depth,
@@ -116,7 +116,7 @@ def build_pipeline(config: Config, collection: Collection, embedder: Embedder, g
         min_fast_score=answer.min_fast_score,
     )
     return Pipeline(
-        collection,
+        source,
         Retriever(embedder, fusion),
         SentenceReader(embedder),
         generator,

@@ -354,6 +354,23 @@ def test_rollback_serves_the_generation_before(parts: Parts) -> None:
     assert _finds(parts.collection, 1)
 
 
+def test_an_older_generation_opens_by_name_and_the_live_one_stays_served(parts: Parts) -> None:
+    parts.collection.add(numbered_articles(2))
+    parts.collection.add(numbered_articles(2, first=2))
+    older = parts.collection.open_generation("gen-000001")
+    assert (older.generation, older.manifest.num_articles) == ("gen-000001", 2)
+    assert _snapshot(parts.collection).generation == "gen-000002"
+
+
+def test_opening_a_generation_that_is_not_there_or_damaged_is_told(parts: Parts) -> None:
+    with pytest.raises(BadInputError, match="no generation 'gen-000001'; there are none"):
+        parts.collection.open_generation("gen-000001")
+    parts.collection.add(numbered_articles(2))
+    (parts.live_folder / "sources.json").write_text("[]")
+    with pytest.raises(DamagedIndexError):
+        parts.collection.open_generation("gen-000001")
+
+
 def test_rollback_while_another_builds_is_told(tmp_path: Path) -> None:
     parts = open_parts(tmp_path, lock_timeout_seconds=0)
     parts.collection.add([numbered_article(0)])
