@@ -1,0 +1,1 @@
+"""Scores the pipeline on questions with known answers; knows no configuration and no command line."""

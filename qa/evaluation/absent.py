@@ -1,0 +1,100 @@
+"""Keeps every article that holds the answer from being found; knows nothing of how answers are made or scored.
+
+What is left is a question about news of the same kind that the articles cannot answer: a set for measuring refusals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from index.collection import Collection
+from index.library import Revision
+from index.manifest import Manifest
+from index.protocols import PassageSnapshot
+from index.types import PASSAGES_PER_REVISION, Candidate, Filters, FloatArray, Passage
+from qa.evaluation.matching import holds, searchable, searchable_answers
+
+_PAGE = 1000
+_MAX_DEPTH = 4096
+
+
+class RevisionTexts:
+    """The normalised text of every revision in a collection, in memory: some 10 MB for 1,000 articles."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._texts: dict[int, str] = {}
+
+    def refresh(self) -> None:
+        """Take in what was added since the last time."""
+        for current in self._current():
+            if current.revision_id not in self._texts:
+                for revision in self._collection.history(current.article.article_id):
+                    self._texts[revision.revision_id] = searchable(revision.article.text)
+
+    def holding(self, answers: Sequence[str]) -> frozenset[int]:
+        """Ids of the revisions with any of these answers anywhere in the text, as whole normalised words."""
+        gold = searchable_answers(answers)
+        return frozenset(revision_id for revision_id, text in self._texts.items() if holds(text, gold))
+
+    def _current(self) -> Iterator[Revision]:
+        offset, total = 0, 1
+        while offset < total:
+            page, total = self._collection.articles(offset=offset, limit=_PAGE)
+            yield from page
+            offset += _PAGE
+
+
+class WithoutRevisions:
+    """A snapshot as if some revisions were not in it (an :class:`index.protocols.PassageSnapshot`).
+
+    Searching goes deeper until enough is left, to at most 4,096 passages a search; the candidates are then those of an
+    index without these revisions, but for word statistics (BM25's document frequencies still count them).
+    ``num_passages`` stays that of the whole.
+    """
+
+    def __init__(self, inner: PassageSnapshot, excluded: frozenset[int]) -> None:
+        self._inner = inner
+        self._excluded = excluded
+
+    @property
+    def generation(self) -> str:
+        return self._inner.generation
+
+    @property
+    def num_passages(self) -> int:
+        return self._inner.num_passages
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._inner.manifest
+
+    def search(self, text: str, vector: FloatArray, k: int, filters: Filters | None = None) -> list[Candidate]:
+        """As :meth:`index.snapshot.Snapshot.search`: the k best of either search among what is left."""
+        depth = min(2 * k, _MAX_DEPTH)
+        while True:
+            found = self._inner.search(text, vector, depth, filters)
+            left = [candidate for candidate in found if not self._is_excluded(candidate.passage_id)]
+            num_dropped = len(found) - len(left)
+            # Even if all that was dropped came from one of the two searches, k of it are left.
+            if depth - num_dropped >= k or len(found) < depth or depth == _MAX_DEPTH:
+                return _best_of_either(left, k)
+            depth = min(max(2 * depth, k + num_dropped), _MAX_DEPTH)
+
+    def fetch(self, passage_ids: Sequence[int]) -> list[Passage]:
+        return self._inner.fetch(passage_ids)
+
+    def all_passages(self) -> list[Passage]:
+        return [passage for passage in self._inner.all_passages() if passage.revision_id not in self._excluded]
+
+    def question_terms(self, text: str) -> list[str]:
+        return self._inner.question_terms(text)
+
+    def _is_excluded(self, passage_id: int) -> bool:
+        return passage_id // PASSAGES_PER_REVISION in self._excluded
+
+
+def _best_of_either(candidates: Sequence[Candidate], k: int) -> list[Candidate]:
+    by_words = sorted((c for c in candidates if c.bm25 > 0), key=lambda c: (-c.bm25, c.passage_id))[:k]
+    by_meaning = sorted(candidates, key=lambda c: (-c.cosine, c.passage_id))[:k]
+    return list({candidate.passage_id: candidate for candidate in (*by_words, *by_meaning)}.values())

@@ -1,0 +1,54 @@
+"""Makes passages that come with a question look retrieved; knows nothing of where they come from or who reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from index.builder import embedding_input
+from index.embedder import Embedder
+from index.types import PASSAGES_PER_REVISION, Article, FloatArray, Passage, RetrievedPassage
+
+
+class GivenPassages:
+    """Each given article becomes one passage, however long; offsets count within that article's own text."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._vectors: dict[str, FloatArray] = {}
+
+    def retrieved(self, question: str, articles: Sequence[Article]) -> list[RetrievedPassage]:
+        """The passages, closest to the question first, as the pipeline expects them; its cosine is also their score."""
+        if not articles:
+            return []
+        passages = [_whole(article, number) for number, article in enumerate(articles, start=1)]
+        vectors = np.stack(
+            [self._vector(passage, a.content_hash) for passage, a in zip(passages, articles, strict=True)]
+        )
+        cosines = vectors @ self._embedder.embed_query(question)
+        return [
+            RetrievedPassage(passages[i], rank, float(cosines[i]), "given", cosine=float(cosines[i]), bm25=0.0)
+            for rank, i in enumerate(np.argsort(-cosines, kind="stable").tolist(), start=1)
+        ]
+
+    def _vector(self, passage: Passage, content_hash: str) -> FloatArray:
+        """(dim,) float32. Kept, since many questions share a paragraph."""
+        if content_hash not in self._vectors:
+            self._vectors[content_hash] = self._embedder.embed_passages([embedding_input(passage)])[0]
+        return self._vectors[content_hash]
+
+
+def _whole(article: Article, number: int) -> Passage:
+    return Passage(
+        passage_id=number * PASSAGES_PER_REVISION,
+        article_id=article.article_id,
+        revision_id=number,
+        title=article.title,
+        url=article.url,
+        source=article.source,
+        published_at=article.published_at,
+        text=article.text,
+        start=0,
+        end=len(article.text),
+    )
