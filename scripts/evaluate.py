@@ -90,6 +90,7 @@ def _parts(config: Config, options: Options, progress: Progress) -> Iterator[Par
     index_settings = {"chunker": settings["chunker"], "flat_limit": config.index.flat_limit}
     progress("loading the embedding model", 0, 1)
     embedder = build_embedder(config.embedder)
+    progress("loading the embedding model", 1, 1)
     collection = None
     if options.needs_index:
         collection = build_collection(config, Database(config.data_dir / "library.sqlite"), embedder)

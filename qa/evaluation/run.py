@@ -113,6 +113,7 @@ def run(options: Options, parts: Parts, *, progress: Progress = no_progress) -> 
 
     :raises ArticleQAError: If files are not usable, or a journal or work folder belongs to another evaluation.
     """
+    code = code_sha256()  # at once: the files may be edited while models and articles are read
     questions, given = _questions(options)
     header = _header(options, parts)
     earlier = _earlier(options, header)
@@ -126,7 +127,7 @@ def run(options: Options, parts: Parts, *, progress: Progress = no_progress) -> 
     asker = Asker(
         parts.pipeline, parts.source, parts.embedder, collection, mode=options.mode, is_absent=options.is_absent
     )
-    with _journal(options, header) as journal:
+    with _journal(options, header, code) as journal:
         rows = evaluate(asker, chosen, index, journal, weeks=weeks, progress=progress)
     metrics = summarise(rows)
     if earlier is not None:
@@ -190,8 +191,8 @@ def _index(
     return WeekIndex(parts.collection, options.work_dir, identity, read)
 
 
-def _journal(options: Options, header: Mapping[str, Any]) -> Journal:
+def _journal(options: Options, header: Mapping[str, Any], code: str) -> Journal:
     # By content alone: a file that is named otherwise is the same.
     fingerprint = {**header, "data": header["data"]["sha256"]}
     path = options.out.with_suffix(".rows.jsonl")
-    return Journal(path, fingerprint, code_sha256(), restart=options.restart, any_code=options.any_code)
+    return Journal(path, fingerprint, code, restart=options.restart, any_code=options.any_code)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from typing import Any
 
 from index.builder import Progress, no_progress
@@ -75,9 +75,9 @@ class Asker:
     def _asked(self, question: EvalQuestion, is_answerable: bool) -> Row:
         if question.passages is not None:
             given = self._given.retrieved(question.question, question.passages)
-            done, seconds = _timed(
-                self._pipeline.ask_given(question.question, given, as_of=question.as_of, mode=self._mode)
-            )
+            events = self._pipeline.ask_given(question.question, given, as_of=question.as_of, mode=self._mode)
+            done, seconds = _timed(events)
+            seconds = replace(seconds, retrieve=None)
             deeper: Sequence[RetrievedPassage] = given
         else:
             # Before the clock runs: looking for the gold answer is no part of answering.

@@ -223,6 +223,7 @@ def test_given_passages_are_asked_without_an_index(tmp_path: Path) -> None:
     assert (first.em, first.gold_rank, first.gold_rank_deep, first.num_verbatim) == (1.0, 1, 1, 1)
     assert (second.is_answerable, second.outcome, second.em) == (False, "answered", 0.0)
     assert (third.outcome, third.num_passages) == ("not_in_articles", 0)
+    assert first.seconds.retrieve is None and first.seconds.evidence is not None
     assert result.header["protocol"] == "given"
     assert result.header["indexed"] is None
 
