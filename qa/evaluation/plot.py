@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 from index.errors import StorageError
 
+_COVERAGE_BETWEEN_MARKS = 0.1
+
 
 def plot_risk_coverage(path: Path, points: Sequence[Sequence[float]], *, title: str) -> None:
     """Write a PNG: accuracy of the answers given against the share of questions answered.
@@ -42,7 +44,10 @@ def plot_risk_coverage(path: Path, points: Sequence[Sequence[float]], *, title: 
         raise StorageError(f"the plot {path} cannot be written: {error.strerror}") from error
 
 
-def _marked(points: Sequence[Sequence[float]], number: int = 6) -> Sequence[Sequence[float]]:
-    """A few points, evenly spread, with the last one."""
-    step = max(1, len(points) // number)
-    return points[::-1][::step]
+def _marked(points: Sequence[Sequence[float]]) -> list[Sequence[float]]:
+    """The last point and, going back, each that is far enough from the one marked before to be read."""
+    marked: list[Sequence[float]] = []
+    for point in reversed(points):
+        if not marked or marked[-1][1] - point[1] >= _COVERAGE_BETWEEN_MARKS:
+            marked.append(point)
+    return marked
