@@ -1,14 +1,12 @@
 """Runs a sentence-transformers BERT encoder on OpenVINO, several times faster on a CPU; the vectors agree to a
 cosine of .9999. Knows nothing of passages or storage.
 
-The torch model is traced and converted once per start (about 2 s). OpenVINO's PyTorch front end is used directly,
-since the higher-level ``openvino.convert_model`` reports usage over the network unless told not to.
+The torch model is traced and converted once per start (about 2 s).
 """
 
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ import numpy as np
 
 from index.embedder import TokenCounter, load_sentence_transformer
 from index.errors import ModelError
+from index.openvino_graph import compile_graph, convert
 from index.types import FloatArray
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ class OpenVinoEmbedder:
         self._max_length = int(self._model.max_seq_length or 256)
         self._count_tokens = TokenCounter(self._model.tokenizer)
         graph = _convert(self._model)
-        self._throughput = _compile(graph, num_streams)
-        self._latency = _compile(graph, 1)
+        self._throughput = compile_graph(graph, num_streams)
+        self._latency = compile_graph(graph, 1)
         self._tokenize(["warm up"])  # sets the tokenizer's length limit before there are two threads
         # One inference request is not safe to share between threads; questions come from several.
         self._query_lock = threading.Lock()
@@ -111,9 +110,6 @@ def _require_mean_pooling(model: SentenceTransformer, path: Path) -> None:
 
 def _convert(model: SentenceTransformer) -> Any:
     import torch  # heavy, and already loaded by sentence-transformers
-    from openvino import PartialShape, Type
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     class Encoder(torch.nn.Module):
         def __init__(self, bert: Any) -> None:
@@ -129,24 +125,4 @@ def _convert(model: SentenceTransformer) -> Any:
             return torch.nn.functional.normalize(mean, dim=1)
 
     example = model.tokenizer(["an example", "a longer example of text"], padding=True, return_tensors="pt")
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer warns of branches on shapes; test_embedder holds it to torch
-        decoder = TorchScriptPythonDecoder(
-            Encoder(model[0].auto_model).eval(), example_input={name: example[name] for name in _INPUT_NAMES}
-        )
-    front_end = FrontEndManager().load_by_framework("pytorch")
-    graph = front_end.convert(front_end.load(decoder))
-    for node in graph.inputs:
-        node.get_node().set_partial_shape(PartialShape([-1, -1]))
-        node.get_node().set_element_type(Type.i64)
-    graph.validate_nodes_and_infer_types()
-    return graph
-
-
-def _compile(graph: Any, num_streams: int) -> Any:
-    from openvino import Core
-
-    core = Core()
-    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    precision = "bf16" if "BF16" in capabilities else "f32"
-    return core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": str(num_streams)})
+    return convert(Encoder(model[0].auto_model), {name: example[name] for name in _INPUT_NAMES})

@@ -1,37 +1,63 @@
-"""Turns what is known of an answer into the probability that it is right; knows nothing of how it was made.
+"""Turns what is known of an answer into the probability that it is right; knows nothing of how the answer was made.
 
-Logistic regression on a few signals. The default weights were fitted on development questions by the method of
-``scripts/calibrate.py``, except ``whole_collection``, which was set by hand;
-docs/experiments.md has the data, the figures and the calibration error.
+Logistic regression on a few signals, one set of weights for each way an answer comes about. The default weights were
+fitted on development questions by ``scripts/calibrate.py``; docs/experiments.md has the data, the figures and the
+calibration error.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """``yes_no``: log P(Yes) - log P(No) of "do the passages state the answer?". ``cosine``: of the best passage with
-    the question, in [-1, 1]. ``is_whole_collection``: the prompt held all articles there are, not the best passages."""
+    """What is known of one question's answers; log-odds and margins are cut off at ±10.
 
-    yes_no: float
+    ``relevance``: that any passage answers at all; ``log_odds``: of the reader's answer, summed over passages;
+    ``margin``: its lead over the next; ``cosine``: of the best retrieved passage with the question, in [-1, 1]. Of
+    the generator, 0 where none is asked: ``yes_no``: log P(Yes) - log P(No) of "is the answer written there?";
+    ``agreement``: token F1, in [0, 1], of its answer with the reader's; ``whole_collection``: 1 when its prompt held
+    all articles there are, else 0.
+    """
+
+    relevance: float
+    log_odds: float
+    margin: float
     cosine: float
-    is_whole_collection: bool = False
+    yes_no: float = 0.0
+    agreement: float = 0.0
+    whole_collection: float = 0.0
+
+    def values(self) -> dict[str, float]:
+        return {name: max(-10.0, min(10.0, value)) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """P(right) = 1 / (1 + exp(-(intercept + weights . signals))); signals without a weight do not count."""
+
+    intercept: float
+    weights: Mapping[str, float]
+
+    def probability(self, signals: Signals) -> float:
+        """In (0, 1)."""
+        values = signals.values()
+        z = self.intercept + sum(weight * values[name] for name, weight in self.weights.items())
+        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """P(right) = 1 / (1 + exp(-(intercept + weights . signals))), for answers that the passages support."""
+    """``fast``: the reader's answer when no generator is asked; ``read`` and ``written``: the reader's and the
+    generator's answer when both are known."""
 
-    intercept: float = -3.287
-    yes_no: float = 1.819
-    cosine: float = 1.932
-    # Over a longer prompt the model says Yes less readily; measured on one article of 700 tokens only.
-    whole_collection: float = 1.0
-
-    def probability(self, signals: Signals) -> float:
-        z = self.intercept + self.yes_no * signals.yes_no + self.cosine * signals.cosine
-        z += self.whole_collection * signals.is_whole_collection
-        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
+    fast: Logistic = field(default_factory=lambda: Logistic(-1.0, {"log_odds": 0.4, "margin": 0.2}))
+    read: Logistic = field(
+        default_factory=lambda: Logistic(-2.0, {"yes_no": 0.5, "log_odds": 0.3, "margin": 0.2, "agreement": 1.0})
+    )
+    written: Logistic = field(
+        default_factory=lambda: Logistic(-3.0, {"yes_no": 1.5, "cosine": 1.9, "log_odds": 0.1, "agreement": 1.0})
+    )

@@ -18,9 +18,11 @@ from index.generations import Generations
 from index.library import Library
 from index.model_files import PACKAGED_EMBEDDER_ID, PACKAGED_EMBEDDER_SHA256, packaged_embedder_path, sha256_of
 from index.retriever import FusionSettings, Retriever
-from qa.config import Config, EmbedderConfig, GeneratorConfig
-from qa.evidence import SentenceReader
+from qa.config import Config, EmbedderConfig, GeneratorConfig, ReaderConfig
+from qa.evidence import EvidenceReader
 from qa.generators.protocol import Generator
+from qa.lazy_reader import LazyReader
+from qa.packaged_reader import PACKAGED_READER_ID, packaged_reader_path
 from qa.pipeline import Pipeline, PipelineSettings, SnapshotSource
 
 LoadProgress = Callable[[str, int, int], None]
@@ -41,9 +43,16 @@ class Parts:
     generator: Generator | None
 
 
-def build_parts(config: Config, *, with_generator: bool = True, progress: LoadProgress = no_load_progress) -> Parts:
+def build_parts(
+    config: Config,
+    *,
+    with_reader: bool = True,
+    with_generator: bool = True,
+    progress: LoadProgress = no_load_progress,
+) -> Parts:
     """Load the models and open the index.
 
+    :param with_reader: False to load the evidence reader only when something is read.
     :raises ArticleQAError: If a model or the data folder is not usable.
     """
     progress("opening the library", 0, 1)
@@ -53,8 +62,10 @@ def build_parts(config: Config, *, with_generator: bool = True, progress: LoadPr
     collection = build_collection(config, database, embedder)
     progress("opening the index", 0, 1)
     collection.snapshot()
+    progress("loading the evidence reader", 0, 1)
+    reader = build_reader(config.reader) if with_reader else lazy_reader(config.reader)
     generator = build_generator(config.generator, config.cache_dir, progress) if with_generator else None
-    return Parts(collection, build_pipeline(config, collection, embedder, generator), embedder, generator)
+    return Parts(collection, build_pipeline(config, collection, embedder, reader, generator), embedder, generator)
 
 
 def build_library(config: Config) -> tuple[Library, Generations]:
@@ -99,7 +110,32 @@ def build_collection(config: Config, database: Database, embedder: Embedder) -> 
     return Collection(library, generations, builder, title_weight=config.retrieval.title_weight)
 
 
-def build_pipeline(config: Config, source: SnapshotSource, embedder: Embedder, generator: Generator | None) -> Pipeline:
+def build_reader(config: ReaderConfig) -> EvidenceReader:
+    """:raises ModelError: If the model is missing, damaged or not extractive."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    # Imported here: it brings torch, which takes seconds.
+    from qa.extractive_reader import ExtractiveReader
+
+    path = packaged_reader_path() if config.model == "packaged" else config.model
+    return ExtractiveReader(path, model_id=_reader_id(config), engine=config.engine)
+
+
+def lazy_reader(config: ReaderConfig) -> EvidenceReader:
+    """:raises ModelError: If a local model has no weights; all else shows at the first reading."""
+    return LazyReader(_reader_id(config), lambda: build_reader(config))
+
+
+def _reader_id(config: ReaderConfig) -> str:
+    """A folder's name and weights, since its path says nothing elsewhere; a Hub id as it is."""
+    path = Path(config.model)
+    if config.model == "packaged":
+        return PACKAGED_READER_ID
+    return f"{path.name}@{_weights_hash(path)[:12]}" if path.is_dir() else config.model
+
+
+def build_pipeline(
+    config: Config, source: SnapshotSource, embedder: Embedder, reader: EvidenceReader, generator: Generator | None
+) -> Pipeline:
     retrieval, answer = config.retrieval, config.answer
     fusion = FusionSettings(
         depth=retrieval.depth,
@@ -108,17 +144,18 @@ def build_pipeline(config: Config, source: SnapshotSource, embedder: Embedder, g
         half_life_days=retrieval.half_life_days,
     )
     settings = PipelineSettings(
+        num_candidates=config.reader.num_candidates,
         num_passages=retrieval.num_passages,
-        num_prompt_passages=answer.num_prompt_passages,
-        prompt_chars=answer.prompt_chars,
+        evidence_chars=answer.evidence_chars,
         small_collection_chars=answer.small_collection_chars,
         min_confidence=answer.min_confidence,
-        min_fast_score=answer.min_fast_score,
+        min_fast_confidence=answer.min_fast_confidence,
+        write_sentence=answer.write_sentence,
     )
     return Pipeline(
         source,
         Retriever(embedder, fusion),
-        SentenceReader(embedder),
+        reader,
         generator,
         embedder_id=embedder.model_id,
         settings=settings,

@@ -64,6 +64,15 @@ class RetrievalConfig(_Section):
     half_life_days: Annotated[float, Field(gt=0)] = 7.0
 
 
+class ReaderConfig(_Section):
+    """``model``: "packaged", or an extractive (SQuAD 2.0 style) model: a local folder, or an id that is in the local
+    model cache; ``num_candidates``: passages that are read."""
+
+    model: str = "packaged"
+    engine: Literal["openvino", "torch"] = "openvino"
+    num_candidates: Annotated[int, Field(ge=1, le=100)] = 20
+
+
 class GeneratorConfig(_Section):
     """``engine``: "llamacpp" (``model``: "packaged" or a GGUF file), "transformers" (``model``: a Hub id or folder),
     "openai" (``model`` and ``base_url`` of any compatible server; its key comes from the environment variable that
@@ -88,11 +97,11 @@ class GeneratorConfig(_Section):
 class AnswerConfig(_Section):
     """See :class:`qa.pipeline.PipelineSettings`. ``min_confidence``: below it the articles are said not to say."""
 
-    num_prompt_passages: Annotated[int, Field(ge=1, le=20)] = 4
-    prompt_chars: Annotated[int, Field(ge=200)] = 2600
+    evidence_chars: Annotated[int, Field(ge=200)] = 1000
     small_collection_chars: Annotated[int, Field(ge=0)] = 6000
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.2
-    min_fast_score: Annotated[float, Field(ge=0, le=1)] = 0.45
+    min_fast_confidence: Annotated[float, Field(ge=0, le=1)] = 0.2
+    write_sentence: bool = True
 
 
 class ServeConfig(_Section):
@@ -122,6 +131,7 @@ class Config(_Section):
     chunker: ChunkerConfig = ChunkerConfig()
     index: IndexConfig = IndexConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
+    reader: ReaderConfig = ReaderConfig()
     generator: GeneratorConfig = GeneratorConfig()
     answer: AnswerConfig = AnswerConfig()
     serve: ServeConfig = ServeConfig()

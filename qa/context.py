@@ -29,15 +29,3 @@ def in_fixed_order(found: Sequence[RetrievedPassage], whole: Sequence[Passage]) 
         or RetrievedPassage(passage, last + 1 + place, 0.0, "whole collection", cosine=0.0, bm25=0.0)
         for place, passage in enumerate(whole)
     ]
-
-
-def within_budget(found: Sequence[RetrievedPassage], max_passages: int, max_chars: int) -> list[RetrievedPassage]:
-    """The best few passages, best first, as far as they fit with their headers; always the first one, if any."""
-    chosen: list[RetrievedPassage] = []
-    num_chars = 0
-    for retrieved in found[:max_passages]:
-        num_chars += len(retrieved.passage.text) + len(passage_header(retrieved.passage))
-        if chosen and num_chars > max_chars:
-            break
-        chosen.append(retrieved)
-    return chosen

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import ArticleQAError, ModelError, StorageError
-from qa.composition import build_embedder, build_library
+from qa.composition import build_embedder, build_library, build_reader
 from qa.config import Config
 
 _MIN_FREE_BYTES = 2 * 1024**3
@@ -40,6 +40,7 @@ def run_checks(config: Config) -> list[Check]:
         ("data folder", lambda: _writable(config.data_dir)),
         ("model cache", lambda: _writable(config.cache_dir)),
         ("embedding model", lambda: _embedder(config)),
+        ("evidence reader", lambda: _reader(config)),
         ("answering model", lambda: _generator(config)),
         ("library", lambda: _library(config)),
         ("index", lambda: _index(config)),
@@ -80,6 +81,10 @@ def _writable(folder: Path) -> str:
 def _embedder(config: Config) -> str:
     embedder = build_embedder(config.embedder)
     return f"{embedder.model_id}, {embedder.dim} dimensions"
+
+
+def _reader(config: Config) -> str:
+    return build_reader(config.reader).model_id
 
 
 def _generator(config: Config) -> str:

@@ -5,10 +5,9 @@ Knows nothing of pages, commands or configuration files. One snapshot serves a w
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 
@@ -17,13 +16,18 @@ from index.recency import reference_date
 from index.retriever import Retriever
 from index.snapshot import Snapshot
 from index.types import Filters, Passage, RetrievedPassage
-from qa.calibration import Calibration, Signals
-from qa.context import in_fixed_order, whole_collection, within_budget
-from qa.evidence import EvidenceReader, Reading
+from qa.asked import AskedQuestion, Clock
+from qa.calibration import Calibration
+from qa.context import in_fixed_order, whole_collection
+from qa.decision import Decision, decide, evidence_of, signals_of
+from qa.evidence import EvidenceReader
+from qa.excerpts import best_excerpts
 from qa.followup import standalone_question
 from qa.generators.protocol import Generator
 from qa.prompts import context_messages
-from qa.types import Answer, Citation, Done, Event, EvidenceFound, Mode, Models, Outcome, Seconds, TextWritten, Turn
+from qa.question_check import checked_question
+from qa.span_answer import EvidenceWeights, SpanAnswer, choose_answer, rank_by_evidence
+from qa.types import Answer, Citation, Done, Event, EvidenceFound, Mode, Models, Outcome, TextWritten, Turn
 from qa.writer import AnswerWriter, WriterSettings
 
 NOT_IN_ARTICLES = "The articles do not say."
@@ -38,50 +42,21 @@ class SnapshotSource(Protocol):
 class PipelineSettings:
     """Sizes and thresholds.
 
-    ``num_passages`` are returned and read; the best ``num_prompt_passages`` of them, within ``prompt_chars``, are given
-    to the model. A collection of at most ``small_collection_chars`` goes into the prompt whole and in fixed order, so
-    that every question shares one cached prefix. Answers below ``min_confidence`` (full) or ``min_fast_score`` (fast)
-    are withheld.
+    ``num_candidates`` passages are retrieved and read; the best ``num_passages`` of them are returned, and their best
+    sentences, ``evidence_chars`` in all, are given to the model. A collection of at most ``small_collection_chars``
+    goes into the prompt whole and in fixed order, so that every question shares one cached prefix. Answers below
+    ``min_confidence`` (mode full) or ``min_fast_confidence`` (fast) are withheld. Without ``write_sentence`` the
+    model only judges and gives the short answer, which is shown in its quote.
     """
 
+    num_candidates: int = 20
     num_passages: int = 10
-    num_prompt_passages: int = 4
-    prompt_chars: int = 2600
+    evidence_chars: int = 1000
     small_collection_chars: int = 6000
     max_question_chars: int = 2000
     min_confidence: float = 0.2
-    min_fast_score: float = 0.45
-
-
-@dataclass(slots=True)
-class _Clock:
-    """Seconds since the question came in."""
-
-    started: float = field(default_factory=time.perf_counter)
-    retrieve: float = 0.0
-    evidence: float = 0.0
-    first_token: float | None = None
-
-    def now(self) -> float:
-        return time.perf_counter() - self.started
-
-    def seconds(self) -> Seconds:
-        return Seconds(self.retrieve, self.evidence, self.first_token, self.now())
-
-
-@dataclass(slots=True)
-class _Question:
-    """One question on its way through the hops."""
-
-    text: str
-    standalone: str
-    generation: str | None
-    mode: Mode
-    clock: _Clock
-    passages: list[RetrievedPassage] = field(default_factory=list)
-    context: list[RetrievedPassage] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
-    is_whole_collection: bool = False
+    min_fast_confidence: float = 0.2
+    write_sentence: bool = True
 
 
 class Pipeline:
@@ -99,6 +74,7 @@ class Pipeline:
         generator: Generator | None,
         *,
         embedder_id: str,
+        weights: EvidenceWeights | None = None,
         calibration: Calibration | None = None,
         settings: PipelineSettings | None = None,
         today: Callable[[], date] = date.today,
@@ -108,6 +84,7 @@ class Pipeline:
         self._reader = reader
         self._generator = generator
         self._embedder_id = embedder_id
+        self._weights = weights or EvidenceWeights()
         self._calibration = calibration or Calibration()
         self._settings = settings or PipelineSettings()
         self._writer_settings = WriterSettings()
@@ -133,14 +110,16 @@ class Pipeline:
         """
         question = self._checked(question, mode)
         generator = self._generator if mode == "full" else None
-        clock = _Clock()
+        clock = Clock()
         snapshot = self._source.snapshot()
         if snapshot is None or snapshot.num_passages == 0:
             generation = snapshot.generation if snapshot is not None else None
-            yield Done(self._answer(_Question(question, question, generation, mode, clock), "no_articles", NO_ARTICLES))
+            yield Done(
+                self._answer(AskedQuestion(question, question, generation, mode, clock), "no_articles", NO_ARTICLES)
+            )
             return
         standalone = standalone_question(question, history, generator)
-        asked = _Question(question, standalone, snapshot.generation, mode, clock)
+        asked = AskedQuestion(question, standalone, snapshot.generation, mode, clock)
         self._find_evidence(asked, snapshot, as_of, filters)
         yield from self._answered(asked, generator)
 
@@ -159,9 +138,8 @@ class Pipeline:
         :raises ModelError: If a model fails, or mode is "full" without a generator.
         """
         question = self._checked(question, mode)
-        asked = _Question(question, question, None, mode, _Clock(), passages=list(passages))
-        asked.context = self._best_few(asked.passages)
-        self._read(asked)
+        asked = AskedQuestion(question, question, None, mode, Clock())
+        self._read(asked, passages, None)
         yield from self._answered(asked, self._generator if mode == "full" else None)
 
     def search(
@@ -191,83 +169,91 @@ class Pipeline:
     # Hops
 
     def _checked(self, question: str, mode: Mode) -> str:
-        if not isinstance(question, str) or not question.strip():
-            raise BadInputError("the question is empty; ask something in a few words")
-        # A lone surrogate (half a character, from broken input) has no UTF-8 form, and models take only UTF-8.
-        question = question.strip().encode("utf-8", errors="replace").decode("utf-8")
-        if len(question) > self._settings.max_question_chars:
-            raise BadInputError(
-                f"the question has {len(question):,} characters; at most {self._settings.max_question_chars:,} are read"
-            )
         if mode not in ("fast", "full"):
             raise BadInputError(f"mode {mode!r} is unknown; use 'fast' (evidence only) or 'full'")
         if mode == "full" and self._generator is None:
             raise ModelError("no answering model is configured; ask with mode 'fast' or set generator.engine")
-        return question
+        return checked_question(question, self._settings.max_question_chars)
 
-    def _find_evidence(self, asked: _Question, snapshot: Snapshot, as_of: date | None, filters: Filters | None) -> None:
+    def _find_evidence(
+        self, asked: AskedQuestion, snapshot: Snapshot, as_of: date | None, filters: Filters | None
+    ) -> None:
         """Hops 3 and 4: retrieve, then read each passage."""
         reference = reference_date(asked.standalone, as_of, self._today())
-        asked.passages = self._retriever.retrieve(
-            snapshot, asked.standalone, self._settings.num_passages, reference=reference, filters=filters
+        found = self._retriever.retrieve(
+            snapshot, asked.standalone, self._settings.num_candidates, reference=reference, filters=filters
         )
         asked.clock.retrieve = asked.clock.now()
         whole = self._whole_collection(snapshot) if filters is None or filters.is_empty else None
-        asked.is_whole_collection = whole is not None
-        asked.context = in_fixed_order(asked.passages, whole) if whole else self._best_few(asked.passages)
-        self._read(asked)
+        self._read(asked, found, whole)
 
-    def _read(self, asked: _Question) -> None:
-        asked.readings = self._reader.read(asked.standalone, [r.passage for r in asked.passages])
+    def _read(self, asked: AskedQuestion, found: Sequence[RetrievedPassage], whole: Sequence[Passage] | None) -> None:
+        """Read the passages, rank them by what was read, and choose the words that answer best."""
+        readings = self._reader.read(asked.standalone, [retrieved.passage for retrieved in found])
+        span = choose_answer(asked.standalone, found, readings, self._weights)
+        asked.best_cosine = max((retrieved.cosine for retrieved in found), default=0.0)
+        ranked, readings = rank_by_evidence(found, readings, self._weights)
+        by_id = {retrieved.passage.passage_id: retrieved for retrieved in ranked}
+        asked.span = replace(span, retrieved=by_id[span.retrieved.passage.passage_id]) if span is not None else None
+        asked.passages = ranked[: self._settings.num_passages]
+        asked.is_whole_collection = whole is not None
+        asked.context = (
+            in_fixed_order(ranked, whole)
+            if whole is not None
+            else best_excerpts(ranked, readings, self._settings.evidence_chars)
+        )
         asked.clock.evidence = asked.clock.now()
 
-    def _answered(self, asked: _Question, generator: Generator | None) -> Iterator[Event]:
-        """What follows once the passages are read."""
-        yield EvidenceFound(asked.standalone, tuple(asked.passages))
-        if not asked.passages:
+    def _answered(self, asked: AskedQuestion, generator: Generator | None) -> Iterator[Event]:
+        """What follows once the passages are read. The first answer is what the evidence alone says."""
+        if asked.span is None:
+            yield EvidenceFound(asked.standalone, tuple(asked.passages), None)
             yield Done(self._answer(asked, "not_in_articles", NOT_IN_ARTICLES))
-        elif generator is None:
-            yield Done(self._fast_answer(asked))
+            return
+        decision = decide(asked.span, None, signals_of(asked.span, asked.best_cosine), self._calibration)
+        first = self._evidence_answer(asked, decision)
+        yield EvidenceFound(asked.standalone, tuple(asked.passages), first)
+        if generator is None:
+            yield Done(first, evidence_of(asked.span, None, decision.signals))
         else:
-            yield from self._written_answer(asked, generator)
+            yield from self._written_answer(asked, asked.span, generator)
 
-    def _fast_answer(self, asked: _Question) -> Answer:
-        """The best sentence as it stands in the article."""
-        best = max(range(len(asked.readings)), key=lambda i: asked.readings[i].relevance)
-        reading = asked.readings[best]
-        if reading.span_score < self._settings.min_fast_score:
-            return self._answer(asked, "not_in_articles", NOT_IN_ARTICLES, confidence=reading.span_score)
-        citation = Citation(1, asked.passages[best], reading.start, reading.end)
-        quote = citation.quote
-        return self._answer(asked, "answered", f"{quote} [1]", quote, reading.span_score, (citation,))
+    def _evidence_answer(self, asked: AskedQuestion, decision: Decision) -> Answer:
+        """The answering words and the sentence they stand in, as it stands in the article."""
+        if decision.confidence < self._settings.min_fast_confidence:
+            return self._answer(asked, "not_in_articles", NOT_IN_ARTICLES, confidence=decision.confidence)
+        support = decision.support
+        citation = Citation(1, support.retrieved, support.start, support.end)
+        text = f"{citation.quote} [1]"
+        return self._answer(asked, "answered", text, decision.short_answer, decision.confidence, (citation,))
 
-    def _written_answer(self, asked: _Question, generator: Generator) -> Iterator[Event]:
-        """Hops 5 and 6. The short answer is shown once it is grounded; the sentence grows under it."""
+    def _written_answer(self, asked: AskedQuestion, span: SpanAnswer, generator: Generator) -> Iterator[Event]:
+        """Hops 5 and 6. The short answer is shown once it is decided; the sentence grows under it."""
         writer = AnswerWriter(generator, asked.context, asked.standalone, self._writer_settings)
         verdict = writer.judge()
-        confidence = self._calibration.probability(
-            Signals(verdict.yes_no, asked.passages[0].cosine, asked.is_whole_collection)
-        )
-        if verdict.support is None or confidence < self._settings.min_confidence:
-            yield Done(self._answer(asked, "not_in_articles", NOT_IN_ARTICLES, confidence=confidence))
+        signals = signals_of(span, asked.best_cosine, verdict, is_whole_collection=asked.is_whole_collection)
+        decision = decide(span, verdict, signals, self._calibration)
+        confidence, short_answer = decision.confidence, decision.short_answer
+        if confidence < self._settings.min_confidence:
+            refused = self._answer(asked, "not_in_articles", NOT_IN_ARTICLES, confidence=confidence)
+            yield Done(refused, evidence_of(span, verdict, signals))
             return
         asked.clock.first_token = asked.clock.now()
-        yield TextWritten(verdict.short_answer)
+        yield TextWritten(short_answer)
         sentence = ""
-        with closing(writer.write(verdict.short_answer)) as pieces:
-            for piece in pieces:
-                sentence += piece
-                yield TextWritten(f"{verdict.short_answer}\n\n{sentence.lstrip()}")
-        written = writer.ground(sentence, verdict)
-        yield Done(self._answer(asked, "answered", written.text, verdict.short_answer, confidence, written.citations))
+        if self._settings.write_sentence:
+            with closing(writer.write(short_answer)) as pieces:
+                for piece in pieces:
+                    sentence += piece
+                    yield TextWritten(f"{short_answer}\n\n{sentence.lstrip()}")
+        written = writer.ground(sentence, short_answer, decision.support)
+        answer = self._answer(asked, "answered", written.text, short_answer, confidence, written.citations)
+        yield Done(answer, evidence_of(span, verdict, signals))
 
     # Parts
 
     def _whole_collection(self, snapshot: Snapshot) -> list[Passage] | None:
         return whole_collection(snapshot, self._settings.small_collection_chars)
-
-    def _best_few(self, found: Sequence[RetrievedPassage]) -> list[RetrievedPassage]:
-        return within_budget(found, self._settings.num_prompt_passages, self._settings.prompt_chars)
 
     def models(self, mode: Mode) -> Models:
         generator = self._generator.model_id if self._generator is not None and mode == "full" else None
@@ -275,23 +261,12 @@ class Pipeline:
 
     def _answer(
         self,
-        asked: _Question,
+        asked: AskedQuestion,
         outcome: Outcome,
         text: str,
         short: str | None = None,
         confidence: float = 0.0,
         citations: Sequence[Citation] = (),
     ) -> Answer:
-        return Answer(
-            question=asked.text,
-            standalone_question=asked.standalone,
-            outcome=outcome,
-            short_answer=short,
-            answer=text,
-            confidence=confidence,
-            models=self.models(asked.mode),
-            citations=tuple(citations),
-            passages=tuple(asked.passages),
-            generation=asked.generation,
-            seconds=asked.clock.seconds(),
-        )
+        models = self.models(asked.mode)
+        return asked.answer(outcome, text, models, short=short, confidence=confidence, citations=citations)

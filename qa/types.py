@@ -111,10 +111,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFound:
-    """The passages are known; nothing is written yet."""
+    """The passages are read; nothing is written yet.
+
+    ``answer``: what the evidence alone says, with its quote; None when no passage was found. In mode fast it is the
+    final one.
+    """
 
     standalone_question: str
     passages: tuple[RetrievedPassage, ...]
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +131,13 @@ class TextWritten:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The last event of every question."""
+    """The last event of every question.
+
+    ``signals``: what was decided from, by name, for evaluation and calibration (:func:`qa.decision.evidence_of`).
+    """
 
     answer: Answer
+    signals: Mapping[str, Any] = field(default_factory=dict)
 
 
 Event = EvidenceFound | TextWritten | Done

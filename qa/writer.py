@@ -16,7 +16,7 @@ from index.types import RetrievedPassage
 from index.words import content_stems, stems
 from qa.answer_types import fits_question
 from qa.generators.protocol import Generator
-from qa.grounding import GroundedText, Grounder, Span, make_citations
+from qa.grounding import GroundedText, Grounder, Span, make_citations, numbers
 from qa.prompts import gate_messages, sentence_messages, short_answer_messages
 
 _MIN_SHORT_COVERAGE = 0.5
@@ -87,14 +87,16 @@ class AnswerWriter:
         with closing(pieces):
             yield from pieces
 
-    def ground(self, written: str, verdict: Verdict) -> GroundedText:
-        """The written sentences that hold; the quote itself when none of them does, or none holds the short answer."""
+    def ground(self, written: str, short_answer: str, support: Span) -> GroundedText:
+        """The written sentences that hold; the quote itself when none of them does, or none holds the short answer.
+
+        :param support: Where the short answer stands.
+        """
         grounded = self._grounder.ground(written.strip())
         # The markers are not words of the answer: "[1]" does not hold the short answer "1".
-        if grounded.text and _coverage(verdict.short_answer, _MARKER.sub("", grounded.text)) >= _MIN_SHORT_COVERAGE:
+        if grounded.text and _states(_MARKER.sub("", grounded.text), short_answer):
             return grounded
-        assert verdict.support is not None, "only a supported short answer is written out"
-        citations = make_citations([verdict.support])
+        citations = make_citations([support])
         return GroundedText(f"{citations[0].quote} [1]", citations, grounded.dropped)
 
 
@@ -112,6 +114,11 @@ def tidy_short_answer(written: str) -> str:
     text = text.strip(_QUOTES)
     # A full stop that belongs to an abbreviation ("U.S.", "Apple Inc.") stays.
     return text if _ABBREVIATION.search(text) else text.removesuffix(".").rstrip(_QUOTES)
+
+
+def _states(text: str, short_answer: str) -> bool:
+    """Whether a text holds an answer: all of its numbers, and half of its words or more."""
+    return numbers(short_answer) <= numbers(text) and _coverage(short_answer, text) >= _MIN_SHORT_COVERAGE
 
 
 def _coverage(wanted: str, text: str) -> float:

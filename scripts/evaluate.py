@@ -20,7 +20,7 @@ import typer
 from index.builder import Progress
 from index.database import Database
 from qa.cli.console import err, one_line_errors, out, progress_bars, quiet_libraries
-from qa.composition import build_collection, build_embedder, build_generator, build_pipeline
+from qa.composition import build_collection, build_embedder, build_generator, build_pipeline, build_reader
 from qa.config import Config, load_config
 from qa.evaluation.progress import plain_progress
 from qa.evaluation.report import summary_table, write_report
@@ -97,7 +97,7 @@ def _parts(config: Config, options: Options, progress: Progress) -> Iterator[Par
     generator = build_generator(config.generator, config.cache_dir, progress) if options.mode == "full" else None
     source = PinnedSource()
     try:
-        pipeline = build_pipeline(config, source, embedder, generator)
+        pipeline = build_pipeline(config, source, embedder, build_reader(config.reader), generator)
         yield Parts(pipeline, source, embedder, collection, {**settings, "index": index_settings}, index_settings)
     finally:
         if generator is not None:

@@ -23,7 +23,7 @@ Paths = Annotated[
 
 
 def _collection(data_dir: Path | None) -> Collection:
-    return build_parts(configured(data_dir), with_generator=False).collection
+    return build_parts(configured(data_dir), with_reader=False, with_generator=False).collection
 
 
 def add(paths: Paths, data_dir: DataDir = None, as_json: AsJson = False) -> None:
@@ -114,7 +114,7 @@ def watch(
 def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Say what is indexed and by which models."""
     with one_line_errors():
-        parts = build_parts(configured(data_dir), with_generator=False)
+        parts = build_parts(configured(data_dir), with_reader=False, with_generator=False)
         values = service_status(parts)
         values["models"]["generator"] = configured_generator(data_dir)
         if as_json:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from index.builder import Progress, no_progress
@@ -200,7 +200,4 @@ def _timing(answer: Answer, first_text: float | None) -> Timing:
 
 def _signals(done: Done) -> Mapping[str, Any] | None:
     """What the answer's confidence was made from, where the pipeline tells."""
-    signals = getattr(done, "signals", None)
-    if signals is None or isinstance(signals, Mapping):
-        return signals
-    return asdict(signals) if is_dataclass(signals) and not isinstance(signals, type) else {"value": str(signals)}
+    return done.signals or None

@@ -69,6 +69,8 @@ def _reply(exchange: Exchange, number: int, loading: LoadingState | None) -> str
     if exchange.answer is not None:
         return _answer(exchange.answer, number)
     draft = f'<div class="aq-draft">{paragraphs(escape(exchange.draft))}</div>' if exchange.draft else ""
+    if not draft and exchange.evidence is not None and exchange.evidence.outcome == "answered":
+        draft = _found(exchange.evidence, number)
     if exchange.phase is Phase.STOPPED:
         return draft + f'<p class="aq-meta">{escape(text.STOPPED if draft else text.STOPPED_EARLY)}</p>'
     return draft + _activity(exchange, loading)
@@ -98,6 +100,13 @@ def _answer(answer: Answer, number: int) -> str:
     short = f'<p class="aq-short-answer{unsure}">{escape(answer.short_answer)}</p>' if answer.short_answer else ""
     body = f'<div class="aq-answer">{paragraphs(_with_chips(answer, number))}</div>'
     return short + body + _meta(answer)
+
+
+def _found(evidence: Answer, number: int) -> str:
+    """The words that the evidence gives, with the sentence they stand in, while the model has not written yet."""
+    short = f'<p class="aq-short-answer">{escape(evidence.short_answer or "")}</p>'
+    quoted = paragraphs(_with_chips(evidence, number))
+    return f'<div class="aq-found">{short}<div class="aq-answer">{quoted}</div></div>'
 
 
 def _with_chips(answer: Answer, number: int) -> str:

@@ -26,10 +26,14 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question and all that is known of its answer so far."""
+    """A question and all that is known of its answer so far.
+
+    ``evidence``: what the passages alone say, shown until the model writes.
+    """
 
     question: str
     phase: Phase = Phase.WAITING
+    evidence: Answer | None = None
     draft: str = ""
     passages: tuple[RetrievedPassage, ...] = ()
     answer: Answer | None = None
@@ -41,7 +45,8 @@ class Exchange:
 
     @property
     def citations(self) -> tuple[Citation, ...]:
-        return self.answer.citations if self.answer is not None else ()
+        known = self.answer or self.evidence
+        return known.citations if known is not None else ()
 
     def citation(self, marker: int) -> Citation | None:
         return next((citation for citation in self.citations if citation.marker == marker), None)
@@ -56,7 +61,7 @@ Conversation = tuple[Exchange, ...]
 def with_event(exchange: Exchange, event: Event) -> Exchange:
     """The exchange after one more event of its answer."""
     if isinstance(event, EvidenceFound):
-        return replace(exchange, phase=Phase.WRITING, passages=event.passages)
+        return replace(exchange, phase=Phase.WRITING, passages=event.passages, evidence=event.answer)
     if isinstance(event, TextWritten):
         return replace(exchange, phase=Phase.WRITING, draft=event.draft)
     passages = event.answer.passages or exchange.passages

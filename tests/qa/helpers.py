@@ -15,6 +15,7 @@ import app
 from index.chunker import ChunkerSettings
 from index.collection import Collection
 from index.types import Article, Passage, RetrievedPassage, make_article
+from qa.calibration import Calibration, Logistic
 from qa.generators.protocol import Message
 from qa.prompts import SYSTEM
 from tests.fakes import open_parts
@@ -36,6 +37,11 @@ LIBRARY = make_article(
     published_at="2024-02-10",
 )
 ARTICLES = (PIER, LIBRARY)
+
+# The model alone decides: an answer of it is right with 1 / (1 + e^-(Yes - No)), of the reader beside it never.
+PLAIN_CALIBRATION = Calibration(
+    fast=Logistic(0.0, {"log_odds": 1.0}), read=Logistic(-30.0, {}), written=Logistic(0.0, {"yes_no": 1.0})
+)
 
 
 @dataclass

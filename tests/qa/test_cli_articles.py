@@ -16,6 +16,7 @@ from qa.cli import console
 from qa.generators.packaged_model import PACKAGED_MODEL
 from tests.fakes import HashEmbedder
 from tests.qa.helpers import LIBRARY, PIER, CommandLine, ScriptedGenerator
+from tests.qa.sentence_reader import SentenceReader
 
 ADD_KEYS = ["added", "revised", "unchanged", "duplicates", "rejected", "generation"]
 STATUS_KEYS = {"generation", "num_articles", "num_passages", "newest_published_at", "models"}
@@ -29,6 +30,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("ARTICLE_QA_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(composition, "build_embedder", lambda config: HashEmbedder())
+    monkeypatch.setattr(composition, "build_reader", lambda config: SentenceReader(HashEmbedder()))
     monkeypatch.setattr(composition, "build_generator", lambda *arguments: ScriptedGenerator())
     return CommandLine()
 

@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 
 from index.errors import ModelError
-from qa import composition, doctor
+from qa import composition, doctor, pipeline
 from tests.fakes import HashEmbedder
-from tests.qa.helpers import ARTICLES, LIBRARY, PIER, CommandLine, ScriptedGenerator, make_collection, task_of
+from tests.qa.helpers import (
+    ARTICLES,
+    LIBRARY,
+    PIER,
+    PLAIN_CALIBRATION,
+    CommandLine,
+    ScriptedGenerator,
+    make_collection,
+    task_of,
+)
+from tests.qa.sentence_reader import SentenceReader
 
 COST = "What did the pier cost?"
 BOOKS = "How many books were lost in the flood?"
@@ -55,14 +65,19 @@ def generator() -> ScriptedGenerator:
 
 @pytest.fixture
 def cli(tmp_path: Path, indexed: Path, generator: ScriptedGenerator, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """The command line in an empty folder, over the shared index; answers are withheld only when unsupported."""
+    """The command line in an empty folder, over the shared index.
+
+    What the model writes is withheld only when unsupported; what the reader finds is shown in mode fast alone.
+    """
     monkeypatch.chdir(tmp_path)
     for variable in ("ARTICLE_QA_CONFIG", "ARTICLE_QA_PASSWORD"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("ARTICLE_QA_DATA_DIR", str(indexed))
     monkeypatch.setenv("ARTICLE_QA_CACHE_DIR", str(tmp_path / "cache"))
-    (tmp_path / "article-qa.toml").write_text("[answer]\nmin_confidence = 0.0\nmin_fast_score = 0.0\n")
+    (tmp_path / "article-qa.toml").write_text("[answer]\nmin_confidence = 0.01\nmin_fast_confidence = 0.0\n")
     monkeypatch.setattr(composition, "build_embedder", lambda config: HashEmbedder())
+    monkeypatch.setattr(pipeline, "Calibration", lambda: PLAIN_CALIBRATION)
+    monkeypatch.setattr(composition, "build_reader", lambda config: SentenceReader(HashEmbedder()))
     monkeypatch.setattr(composition, "build_generator", lambda *arguments: generator)
     monkeypatch.setattr(doctor, "build_embedder", lambda config: HashEmbedder())
     return CommandLine()
@@ -268,7 +283,10 @@ def test_search_json_gives_passages_as_in_answers(cli: CommandLine) -> None:
     found = cli.json("search", COST, "-k", "1")
     assert list(found) == ["query", "passages"]
     (passage,) = found["passages"]
-    assert passage == cli.json("ask", COST, "--mode", "fast")["passages"][0]
+    read = cli.json("ask", COST, "--mode", "fast")["passages"][0]
+    # The score of an answer's passage is that of reading.
+    assert list(passage) == list(read)
+    assert {**passage, "score": None} == {**read, "score": None}
 
 
 @pytest.mark.parametrize(

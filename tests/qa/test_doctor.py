@@ -12,6 +12,7 @@ from qa.config import Config, EmbedderConfig, GeneratorConfig
 from qa.doctor import Check, run_checks
 from tests.fakes import HashEmbedder
 from tests.qa.helpers import PIER, make_collection
+from tests.qa.sentence_reader import SentenceReader
 
 NAMES = [
     "python",
@@ -19,6 +20,7 @@ NAMES = [
     "data folder",
     "model cache",
     "embedding model",
+    "evidence reader",
     "answering model",
     "library",
     "index",
@@ -29,6 +31,7 @@ NAMES = [
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """Nothing loaded, nothing indexed yet, and room enough whatever this computer has."""
     monkeypatch.setattr(doctor, "build_embedder", lambda embedder: HashEmbedder())
+    monkeypatch.setattr(doctor, "build_reader", lambda reader: SentenceReader(HashEmbedder()))
     monkeypatch.setattr(doctor, "_MIN_FREE_BYTES", 0)
     monkeypatch.setattr(doctor, "_MIN_MEMORY_BYTES", 0)
     return Config(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache", generator=GeneratorConfig(engine="none"))

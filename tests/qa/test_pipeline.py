@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -14,17 +15,19 @@ from index.collection import Collection
 from index.errors import BadInputError, ModelError
 from index.retriever import Retriever
 from index.snapshot import Snapshot
-from index.types import Filters, RetrievedPassage, make_article
-from qa.calibration import Calibration
-from qa.evidence import SentenceReader
+from index.types import Filters, Passage, RetrievedPassage, make_article
+from qa.calibration import Calibration, Logistic, Signals
+from qa.evidence import Reading
 from qa.generators.protocol import Message
 from qa.pipeline import Pipeline, PipelineSettings
+from qa.prompts import passage_header
 from qa.types import Answer, Done, Event, EvidenceFound, TextWritten
 from tests.fakes import HashEmbedder
 from tests.qa.helpers import (
     ARTICLES,
     LIBRARY,
     PIER,
+    PLAIN_CALIBRATION,
     ScriptedGenerator,
     found,
     make_collection,
@@ -32,11 +35,12 @@ from tests.qa.helpers import (
     replies,
     task_of,
 )
+from tests.qa.sentence_reader import SentenceReader
 
 COST = "What did the pier cost?"
 SHORT, SENTENCE = "12 million euros", "The pier cost 12 million euros."
-# The probability that an answer is right is 1 / (1 + e^-(Yes - No)).
-PLAIN_CALIBRATION = Calibration(intercept=0.0, yes_no=1.0, cosine=0.0, whole_collection=0.0)
+# The reader's answer stands whatever the model says.
+READER_CALIBRATION = Calibration(read=Logistic(3.0, {}), written=Logistic(-3.0, {}))
 
 ANSWER_KEYS = {
     "question": str,
@@ -69,18 +73,24 @@ def no_articles(tmp_path_factory: pytest.TempPathFactory) -> Collection:
 
 
 def make_pipeline(
-    source: Any, generator: ScriptedGenerator | None = None, *, today: date = date(2024, 4, 1), **settings: Any
+    source: Any,
+    generator: ScriptedGenerator | None = None,
+    *,
+    reader: SentenceReader | None = None,
+    calibration: Calibration = PLAIN_CALIBRATION,
+    today: date = date(2024, 4, 1),
+    **settings: Any,
 ) -> Pipeline:
     """A pipeline that withholds nothing but what the model denies, unless ``settings`` say otherwise."""
     embedder = HashEmbedder()
-    values: dict[str, Any] = {"min_confidence": 0.5, "min_fast_score": 0.0} | settings
+    values: dict[str, Any] = {"min_confidence": 0.5, "min_fast_confidence": 0.0} | settings
     return Pipeline(
         source,
         Retriever(embedder),
-        SentenceReader(embedder),
+        reader or SentenceReader(embedder),
         generator,
         embedder_id=embedder.model_id,
-        calibration=PLAIN_CALIBRATION,
+        calibration=calibration,
         settings=PipelineSettings(**values),
         today=lambda: today,
     )
@@ -263,9 +273,136 @@ def test_fast_quotes_the_best_sentence_and_never_calls_the_generator(two_article
 
 
 def test_fast_below_its_threshold_is_not_in_articles(two_articles: Collection) -> None:
-    answer = ask(make_pipeline(two_articles, min_fast_score=0.99), COST, mode="fast")
+    answer = ask(make_pipeline(two_articles, min_fast_confidence=0.99), COST, mode="fast")
     assert (answer.outcome, answer.short_answer) == ("not_in_articles", None)
     assert answer.passages
+
+
+# Evidence
+
+
+class CountingReader(SentenceReader):
+    """Remembers what it was asked of how many passages."""
+
+    def __init__(self) -> None:
+        super().__init__(HashEmbedder())
+        self.asked: list[tuple[str, int]] = []
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
+        self.asked.append((question, len(passages)))
+        return super().read(question, passages)
+
+
+def first_of(events: Iterator[Event]) -> EvidenceFound:
+    first = next(events)
+    assert isinstance(first, EvidenceFound)
+    return first
+
+
+def test_more_passages_are_read_than_are_returned(two_articles: Collection) -> None:
+    reader = CountingReader()
+    pipeline = make_pipeline(two_articles, reader=reader, num_candidates=3, num_passages=1)
+    assert len(ask(pipeline, COST, mode="fast").passages) == 1
+    assert reader.asked == [(COST, 3)]
+
+
+def test_returned_passages_are_ranked_by_evidence(two_articles: Collection) -> None:
+    passages = ask(make_pipeline(two_articles), COST, mode="fast").passages
+    assert [retrieved.rank for retrieved in passages] == list(range(1, len(passages) + 1))
+    assert {retrieved.stage for retrieved in passages} == {"evidence"}
+    scores = [retrieved.score for retrieved in passages]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_passage_that_retrieval_placed_low_can_answer() -> None:
+    others = [make_passage(f"The weather of day {n} was fair.", number=n) for n in range(1, 11)]
+    answering = make_passage("The pier cost 12 million euros.", number=11)
+    given = [replace(retrieved, score=0.5 - 0.01 * retrieved.rank) for retrieved in found(*others, answering)]
+    answer = ask_given(make_pipeline(None, num_passages=2), COST, given, mode="fast")
+    assert len(answer.passages) == 2
+    assert answer.passages[0].passage == answering
+    assert answer.short_answer == answering.text
+
+
+def test_what_the_evidence_alone_says_comes_before_the_model_is_asked(two_articles: Collection) -> None:
+    generator = pier_generator()
+    pipeline = make_pipeline(two_articles, generator)
+    first = first_of(pipeline.ask(COST)).answer
+    assert first is not None
+    assert generator.calls == []
+    assert first.outcome == "answered"
+    assert first.answer == f"{first.citations[0].quote} [1]"
+    assert first.short_answer is not None and SHORT in first.short_answer
+    assert first.passages == ask(pipeline, COST).passages
+    fast = ask(pipeline, COST, mode="fast")
+    same = ("short_answer", "answer", "confidence", "citations", "passages")
+    assert [getattr(first, name) for name in same] == [getattr(fast, name) for name in same]
+
+
+def test_in_fast_mode_the_first_answer_is_the_last(two_articles: Collection) -> None:
+    first, last = make_pipeline(two_articles).ask(COST, mode="fast")
+    assert isinstance(first, EvidenceFound) and isinstance(last, Done)
+    assert first.answer == last.answer
+
+
+def test_evidence_too_weak_to_be_shown_does_not_keep_the_model_from_answering(two_articles: Collection) -> None:
+    events = list(make_pipeline(two_articles, pier_generator(), min_fast_confidence=1.0).ask(COST))
+    assert isinstance(events[0], EvidenceFound) and events[0].answer is not None
+    assert (events[0].answer.outcome, events[0].answer.short_answer) == ("not_in_articles", None)
+    assert answer_of(events).outcome == "answered"
+
+
+def test_without_a_passage_there_is_no_first_answer(two_articles: Collection) -> None:
+    events = make_pipeline(two_articles, pier_generator()).ask(COST, filters=Filters(source="Nobody"))
+    assert first_of(events).answer is None
+
+
+def test_quote_of_the_evidence_stands_in_the_article(two_articles: Collection) -> None:
+    for answer in (
+        ask(make_pipeline(two_articles), COST, mode="fast"),
+        ask(make_pipeline(two_articles, pier_generator(), calibration=READER_CALIBRATION), COST),
+    ):
+        (citation,) = answer.to_json()["citations"]
+        article = two_articles.article(citation["article_id"]).article
+        assert article.text[citation["char_start"] : citation["char_end"]] == citation["quote"]
+
+
+@pytest.mark.parametrize("short", ["2 years", "unknown", "Mayor Geely"])
+def test_the_readers_answer_stands_when_it_is_more_probably_right(short: str, two_articles: Collection) -> None:
+    generator = ScriptedGenerator(replies(short=short, sentence="Nobody knows."))
+    pipeline = make_pipeline(two_articles, generator, calibration=READER_CALIBRATION)
+    events = list(pipeline.ask(COST))
+    answer = answer_of(events)
+    assert answer.short_answer == "The pier cost 12 million euros and took three years to build."
+    assert answer.answer == f"{answer.short_answer} [1]"
+    assert answer.confidence == pytest.approx(READER_CALIBRATION.read.probability(Signals(0, 0, 0, 0)))
+    drafts = [event.draft for event in events if isinstance(event, TextWritten)]
+    assert drafts[0] == answer.short_answer
+    (call,) = generator.calls_of("sentence")
+    assert {"role": "assistant", "content": answer.short_answer} in call.messages
+
+
+def test_both_answers_too_improbable_are_withheld_before_a_sentence_is_written(two_articles: Collection) -> None:
+    generator = pier_generator()
+    doubtful = Calibration(read=Logistic(-3.0, {}), written=Logistic(-2.0, {}))
+    answer = ask(make_pipeline(two_articles, generator, calibration=doubtful), COST)
+    assert (answer.outcome, answer.short_answer) == ("not_in_articles", None)
+    assert answer.confidence == pytest.approx(doubtful.written.probability(Signals(0, 0, 0, 0)))
+    assert generator.calls_of("sentence") == []
+
+
+@pytest.mark.parametrize("yes_no", [(-0.1, -4.0), (-4.0, -0.1)], ids=["answered", "withheld"])
+@pytest.mark.parametrize("mode", ["full", "fast"])
+def test_last_event_tells_what_the_confidence_was_made_from(
+    mode: Any, yes_no: tuple[float, float], two_articles: Collection
+) -> None:
+    done = list(make_pipeline(two_articles, pier_generator(yes_no=yes_no)).ask(COST, mode=mode))[-1]
+    assert isinstance(done, Done)
+    signals = Signals(**{name: done.signals[name] for name in asdict(Signals(0, 0, 0, 0))})
+    assert signals.yes_no == pytest.approx(yes_no[0] - yes_no[1] if mode == "full" else 0.0)
+    logistic = PLAIN_CALIBRATION.written if mode == "full" else PLAIN_CALIBRATION.fast
+    assert done.answer.confidence == pytest.approx(logistic.probability(signals))
+    assert signals.whole_collection == (1.0 if mode == "full" else 0.0)
 
 
 # Passages given
@@ -275,22 +412,24 @@ GIVEN = [
     make_passage("The old pier was torn down in spring.", title="Demolition", number=1),
     make_passage("The new pier cost 12 million euros and is made of oak.", title="A pier of oak", number=2),
 ]
+# Retrieval holds them for equally good, so that reading decides.
+GIVEN_FOUND = [replace(retrieved, score=1.0) for retrieved in found(*GIVEN)]
 
 
 def test_given_passages_are_answered_from_without_an_index() -> None:
     generator = pier_generator()
-    events = list(make_pipeline(None, generator).ask_given(COST, found(*GIVEN)))
+    events = list(make_pipeline(None, generator).ask_given(COST, GIVEN_FOUND))
     answer = answer_of(events)
     assert [type(event) for event in events[:2]] == [EvidenceFound, TextWritten]
     assert (answer.outcome, answer.short_answer, answer.generation) == ("answered", SHORT, None)
-    assert [retrieved.passage for retrieved in answer.passages] == GIVEN
+    assert [retrieved.passage for retrieved in answer.passages] == GIVEN[::-1]
     assert answer.citations[0].retrieved.passage == GIVEN[1]
     assert all(passage.text in call.prompt for passage in GIVEN for call in generator.calls)
     assert_has_exactly(answer.to_json(), ANSWER_KEYS)
 
 
 def test_given_passages_are_answered_from_in_fast_mode_without_a_generator() -> None:
-    answer = ask_given(make_pipeline(None), COST, found(*GIVEN), mode="fast")
+    answer = ask_given(make_pipeline(None), COST, GIVEN_FOUND, mode="fast")
     assert answer.short_answer == GIVEN[1].text
     assert 0 <= answer.seconds.retrieve <= answer.seconds.evidence <= answer.seconds.total
 
@@ -298,17 +437,22 @@ def test_given_passages_are_answered_from_in_fast_mode_without_a_generator() -> 
 def test_given_passages_are_answered_from_as_if_they_had_been_retrieved(two_articles: Collection) -> None:
     pipeline = make_pipeline(two_articles, pier_generator(), small_collection_chars=0)
     retrieved = ask(pipeline, COST)
-    given = ask_given(pipeline, COST, retrieved.passages)
+    given = ask_given(pipeline, COST, pipeline.search(COST, 20))
     same = ("outcome", "short_answer", "answer", "confidence", "citations", "passages", "models")
     assert [getattr(given, name) for name in same] == [getattr(retrieved, name) for name in same]
 
 
-def test_a_given_passage_longer_than_the_prompt_stays_whole() -> None:
-    long = make_passage("The tide rose. " * 400 + "The pier cost 12 million euros.")
+def test_of_a_long_given_passage_the_model_is_shown_the_sentences_around_the_answer() -> None:
+    long = make_passage("The tide rose. " * 400 + "The pier cost 12 million euros. " + "The tide fell. " * 400)
     generator = pier_generator()
-    answer = ask_given(make_pipeline(None, generator, prompt_chars=200), COST, found(long))
+    answer = ask_given(make_pipeline(None, generator), COST, found(long))
     assert answer.short_answer == SHORT
-    assert all(long.text in call.prompt for call in generator.calls)
+    assert answer.passages[0].passage == long
+    (citation,) = answer.to_json()["citations"]
+    assert citation["quote"] == long.text[citation["char_start"] : citation["char_end"]] == SENTENCE
+    for call in generator.calls:
+        assert "The tide rose. The pier cost 12 million euros. The tide fell." in call.prompt
+        assert len(call.prompt) < 1500
 
 
 def test_no_given_passage_is_not_in_articles() -> None:
@@ -431,23 +575,25 @@ def test_small_collection_is_read_whole_though_fewer_passages_are_returned(two_a
 
 def test_large_collection_is_limited_to_the_best_passages(two_articles: Collection) -> None:
     generator = pier_generator()
-    answer = ask(make_pipeline(two_articles, generator, small_collection_chars=0, num_prompt_passages=2), COST)
+    passages = [r.passage for r in ask(make_pipeline(two_articles), COST, mode="fast").passages]
+    two = sum(len(passage.text) + len(passage_header(passage)) for passage in passages[:2])
+    answer = ask(make_pipeline(two_articles, generator, small_collection_chars=0, evidence_chars=two), COST)
     prompt = generator.calls[0].prompt
     assert [retrieved.passage.text in prompt for retrieved in answer.passages[:2]] == [True, True]
     assert not any(retrieved.passage.text in prompt for retrieved in answer.passages[2:])
     assert answer.outcome == "answered"
 
 
-def test_prompt_characters_limit_the_passages_but_one_always_stays(two_articles: Collection) -> None:
+def test_evidence_characters_limit_the_passages_but_one_always_stays(two_articles: Collection) -> None:
     generator = pier_generator()
-    answer = ask(make_pipeline(two_articles, generator, small_collection_chars=0, prompt_chars=1), COST)
+    answer = ask(make_pipeline(two_articles, generator, small_collection_chars=0, evidence_chars=1), COST)
     assert [retrieved.passage.text in generator.calls[0].prompt for retrieved in answer.passages[:2]] == [True, False]
 
 
 def test_titles_count_towards_what_makes_a_collection_small(tmp_path: Path) -> None:
     headlines = [make_article(f"Item {n} has some news.", title=f"Headline {n} " + "long " * 50) for n in range(12)]
     generator = ScriptedGenerator(replies(short="news", sentence="Item 3 has some news."))
-    settings = {"small_collection_chars": 1000, "prompt_chars": 1000}
+    settings: dict[str, Any] = {"small_collection_chars": 1000, "evidence_chars": 1000}
     pipeline = make_pipeline(make_collection(tmp_path, headlines), generator, **settings)
     ask(pipeline, "What has item 3?")
     pipeline.prewarm()

@@ -19,6 +19,7 @@ from qa.service import Service, parse_as_of, service_status
 from qa.types import Done
 from tests.fakes import HashEmbedder
 from tests.qa.helpers import LIBRARY, PIER, ScriptedGenerator, make_collection, replies
+from tests.qa.sentence_reader import SentenceReader
 
 Report = Callable[[str, int, int], None]
 STATUS_KEYS = {"generation", "num_articles", "num_passages", "newest_published_at", "models"}
@@ -26,7 +27,8 @@ STATUS_KEYS = {"generation", "num_articles", "num_passages", "newest_published_a
 
 def make_parts(collection: Collection, generator: ScriptedGenerator | None) -> Parts:
     embedder = HashEmbedder()
-    return Parts(collection, build_pipeline(Config(), collection, embedder, generator), embedder, generator)
+    pipeline = build_pipeline(Config(), collection, embedder, SentenceReader(embedder), generator)
+    return Parts(collection, pipeline, embedder, generator)
 
 
 def wait_until(is_true: Callable[[], Any], what: str) -> None:

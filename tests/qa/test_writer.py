@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from qa.grounding import GroundedText, Span
 from qa.writer import AnswerWriter, Verdict, WriterSettings, tidy_short_answer
 from tests.qa.helpers import ScriptedGenerator, found, make_passage, replies
 
@@ -20,6 +21,13 @@ def make_writer(generator: ScriptedGenerator, settings: WriterSettings | None = 
 
 def judged(short: str) -> Verdict:
     return make_writer(ScriptedGenerator(replies(short=short))).judge()
+
+
+def ground(written: str, short: str = "12 million euros") -> GroundedText:
+    """What is left of a written text when ``short`` is the short answer."""
+    support = judged(short).support
+    assert support is not None
+    return make_writer(ScriptedGenerator()).ground(written, short, support)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +113,7 @@ def test_closing_stops_the_generator() -> None:
 
 
 def test_supported_sentence_with_the_short_answer_is_kept_and_cited() -> None:
-    grounded = make_writer(ScriptedGenerator()).ground(
-        " The pier cost 12 million euros to build.\n", judged("12 million euros")
-    )
+    grounded = ground(" The pier cost 12 million euros to build.\n")
     assert grounded.text == "The pier cost 12 million euros to build. [1]"
     assert [citation.quote for citation in grounded.citations] == ["The pier cost 12 million euros."]
 
@@ -118,7 +124,7 @@ def test_supported_sentence_with_the_short_answer_is_kept_and_cited() -> None:
     ids=["nothing", "foreign number", "foreign name", "supported, but without the short answer"],
 )
 def test_quote_stands_in_for_a_sentence_that_does_not_hold(written: str) -> None:
-    grounded = make_writer(ScriptedGenerator()).ground(written, judged("12 million euros"))
+    grounded = ground(written)
     assert grounded.text == "The pier cost 12 million euros. [1]"
     assert [(citation.marker, citation.quote) for citation in grounded.citations] == [
         (1, "The pier cost 12 million euros.")
@@ -126,9 +132,7 @@ def test_quote_stands_in_for_a_sentence_that_does_not_hold(written: str) -> None
 
 
 def test_unsupported_sentence_beside_a_good_one_is_dropped() -> None:
-    grounded = make_writer(ScriptedGenerator()).ground(
-        "The pier cost 12 million euros. It is the largest in Europe.", judged("12 million euros")
-    )
+    grounded = ground("The pier cost 12 million euros. It is the largest in Europe.")
     assert grounded.text == "The pier cost 12 million euros. [1]"
     assert grounded.dropped == ("It is the largest in Europe.",)
 
@@ -138,5 +142,15 @@ def test_marker_does_not_count_as_the_short_answer() -> None:
     question = "Which lane was the fastest?"
     generator = ScriptedGenerator(replies(short="1"))
     writer = AnswerWriter(generator, found(passage), question)
-    grounded = writer.ground("The race began at noon.", writer.judge())
+    verdict = writer.judge()
+    assert verdict.support is not None
+    grounded = writer.ground("The race began at noon.", verdict.short_answer, verdict.support)
     assert grounded.text == "Lane 1 was the fastest lane. [1]"
+
+
+def test_an_answer_that_was_read_elsewhere_is_quoted_from_there() -> None:
+    (elsewhere,) = found(make_passage("Lena Hofbauer of Korsund designed it.", title="Korsund", number=2))
+    support = Span(elsewhere, 0, len(elsewhere.passage.text), 1.0)
+    grounded = make_writer(ScriptedGenerator()).ground("The pier cost 12 million euros.", "Lena Hofbauer", support)
+    assert grounded.text == "Lena Hofbauer of Korsund designed it. [1]"
+    assert grounded.citations[0].retrieved == elsewhere

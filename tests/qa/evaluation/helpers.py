@@ -10,15 +10,14 @@ from typing import Any
 
 from index.chunker import ChunkerSettings
 from index.retriever import Retriever
-from qa.calibration import Calibration
 from qa.evaluation.run import Options, Parts
 from qa.evaluation.scoring import Row, Timing
 from qa.evaluation.streaming import PinnedSource
-from qa.evidence import SentenceReader
 from qa.pipeline import Pipeline, PipelineSettings
 from qa.types import Done, Event
 from tests.fakes import HashEmbedder, open_parts
-from tests.qa.helpers import ScriptedGenerator
+from tests.qa.helpers import PLAIN_CALIBRATION, ScriptedGenerator
+from tests.qa.sentence_reader import SentenceReader
 
 WEEKS = ("20240105", "20240112", "20240119")
 ARTICLES: list[dict[str, Any]] = [
@@ -99,14 +98,14 @@ def make_parts(
     embedder = HashEmbedder()
     index = open_parts(work_dir, embedder=embedder, settings=ChunkerSettings(min_tokens=8, max_tokens=20), keep=1000)
     source = PinnedSource()
-    values: dict[str, Any] = {"min_confidence": 0.5, "min_fast_score": 0.0} | settings
+    values: dict[str, Any] = {"min_confidence": 0.5, "min_fast_confidence": 0.0} | settings
     pipeline = RecordingPipeline(
         source,
         Retriever(embedder),
         SentenceReader(embedder),
         generator,
         embedder_id=embedder.model_id,
-        calibration=Calibration(intercept=0.0, yes_no=1.0, cosine=0.0, whole_collection=0.0),
+        calibration=PLAIN_CALIBRATION,
         settings=PipelineSettings(**values),
     )
     pipeline.kill_after = kill_after

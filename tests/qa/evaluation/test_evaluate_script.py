@@ -20,6 +20,7 @@ from tests.fakes import HashEmbedder
 from tests.qa.evaluation.helpers import ARTICLES, QUESTIONS, write_json_lines
 from tests.qa.evaluation.test_datasets import squad_file
 from tests.qa.helpers import ScriptedGenerator, replies
+from tests.qa.sentence_reader import SentenceReader
 
 Command = Callable[..., Result]
 
@@ -34,6 +35,7 @@ def generators(monkeypatch: pytest.MonkeyPatch) -> list[ScriptedGenerator]:
         return loaded[-1]
 
     monkeypatch.setattr(evaluate, "build_embedder", lambda config: HashEmbedder())
+    monkeypatch.setattr(evaluate, "build_reader", lambda config: SentenceReader(HashEmbedder()))
     monkeypatch.setattr(evaluate, "build_generator", load)
     return loaded
 

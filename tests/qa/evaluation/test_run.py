@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 import qa.evaluation.run
 from index.errors import BadInputError, ModelError
 from index.readers import article_from_mapping
-from index.types import PASSAGES_PER_REVISION, Article
+from index.types import PASSAGES_PER_REVISION, Article, make_article
 from qa.evaluation.absent import RevisionTexts, WithoutRevisions
 from qa.evaluation.datasets import EvalQuestion
+from qa.evaluation.given import GivenPassages
 from qa.evaluation.journal import Journal
 from qa.evaluation.report import write_report
 from qa.evaluation.run import Result, run
@@ -82,13 +84,10 @@ def test_a_sample_is_asked_over_all_articles(tmp_path: Path) -> None:
 
 
 def test_signals_that_the_last_event_carries_are_kept(tmp_path: Path) -> None:
-    class DoneWithSignals(Done):
-        signals = {"yes_no": 1.5}  # noqa: RUF012
-
     class Telling(RecordingPipeline):
         def ask(self, question: str, **options: Any) -> Iterator[Event]:
             for event in super().ask(question, **options):
-                yield DoneWithSignals(event.answer) if isinstance(event, Done) else event
+                yield replace(event, signals={"yes_no": 1.5}) if isinstance(event, Done) else event
 
     parts = make_parts(tmp_path / "work")
     parts.pipeline.__class__ = Telling
@@ -126,8 +125,8 @@ def test_rows_of_other_settings_data_or_mode_are_refused(tmp_path: Path) -> None
     evaluated(tmp_path)
     with pytest.raises(BadInputError, match=r"rows of another run \(mode: 'fast', now 'full'.*--restart"):
         run(make_options(tmp_path, mode="full"), make_parts(tmp_path / "work", writer()))
-    with pytest.raises(BadInputError, match="settings.answer.min_fast_score: 0.0, now 0.9"):
-        run(make_options(tmp_path), make_parts(tmp_path / "work", min_fast_score=0.9))
+    with pytest.raises(BadInputError, match="settings.answer.min_fast_confidence: 0.0, now 0.9"):
+        run(make_options(tmp_path), make_parts(tmp_path / "work", min_fast_confidence=0.9))
     with pytest.raises(BadInputError, match="data: "):
         evaluated(tmp_path, question_records=QUESTIONS[:2])
     with pytest.raises(BadInputError, match="absent: False, now True"):
@@ -228,6 +227,21 @@ def test_given_passages_are_asked_without_an_index(tmp_path: Path) -> None:
     assert result.header["indexed"] is None
 
 
+def test_a_score_that_comes_with_a_passage_ranks_it() -> None:
+    texts = {"The pier.": 0.1, "What did it cost?": None, "The flood.": 2}
+    articles = [make_article(t, metadata={} if s is None else {"score": s}) for t, s in texts.items()]
+    given = GivenPassages(HashEmbedder()).retrieved("What did it cost?", articles)
+    assert [(r.passage.text, r.rank) for r in given] == [("The flood.", 1), ("What did it cost?", 2), ("The pier.", 3)]
+    assert [retrieved.score for retrieved in given] == pytest.approx([2.0, given[1].cosine, 0.1])
+    assert given[1].cosine == max(retrieved.cosine for retrieved in given)
+
+
+@pytest.mark.parametrize("score", ["high", True, None, [1]])
+def test_a_score_that_is_no_number_is_told(score: Any) -> None:
+    with pytest.raises(BadInputError, match="score of a given passage must be a number, found"):
+        GivenPassages(HashEmbedder()).retrieved("Who?", [make_article("The pier.", metadata={"score": score})])
+
+
 @pytest.mark.parametrize("is_open", [False, True])
 def test_squad_is_asked_with_its_paragraph_or_over_all_of_them(is_open: bool, tmp_path: Path) -> None:
     options = make_options(tmp_path, questions=squad_file(tmp_path), articles=None, is_stream=False, is_open=is_open)
@@ -312,7 +326,7 @@ def test_an_asker_without_articles_kept_away_looks_at_no_text(tmp_path: Path) ->
 def test_two_reports_on_the_same_data_are_compared_in_pairs(tmp_path: Path) -> None:
     first = evaluated(tmp_path, out=tmp_path / "first.json")
     write_report(tmp_path / "first.json", first.header, first.metrics, first.rows)
-    parts = make_parts(tmp_path / "work", min_fast_score=1.1)
+    parts = make_parts(tmp_path / "work", min_fast_confidence=1.1)
     second = run(make_options(tmp_path, out=tmp_path / "second.json", against=tmp_path / "first.json"), parts)
     difference = second.metrics["difference"]
     assert difference["n"] == 4

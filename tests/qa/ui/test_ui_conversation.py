@@ -25,6 +25,15 @@ from tests.qa.ui.fakes import (
 
 PASSAGES = (retrieved(LICENCE, 1), retrieved(LANDING, 2))
 ANSWER = licence_answer(PASSAGES[0], PASSAGES)
+EVIDENCE = answer(
+    LICENCE_QUESTION,
+    "answered",
+    short_answer="Reform Commission",
+    answer=f"{QUOTE}. [1]",
+    confidence=0.6,
+    citations=(cited(PASSAGES[0], QUOTE),),
+    passages=PASSAGES,
+)
 DONE = Exchange(LICENCE_QUESTION, Phase.DONE, passages=PASSAGES, answer=ANSWER)
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> ![i](https://evil.example/i.png) [c](javascript:x)"
 
@@ -55,6 +64,17 @@ def test_events_lead_from_a_question_to_its_answer() -> None:
     exchange = with_event(exchange, Done(ANSWER))
     assert exchange.phase is Phase.DONE
     assert exchange.answer is ANSWER
+
+
+def test_what_the_evidence_says_is_kept_until_there_is_an_answer() -> None:
+    exchange = with_event(Exchange(LICENCE_QUESTION), EvidenceFound(LICENCE_QUESTION, PASSAGES, EVIDENCE))
+    assert exchange.evidence is EVIDENCE
+    assert exchange.citations == EVIDENCE.citations
+    assert exchange.citation(1) == EVIDENCE.citations[0]
+    exchange = with_event(with_event(exchange, TextWritten("The National")), Done(ANSWER))
+    assert exchange.citations == ANSWER.citations
+    refused = with_event(exchange, Done(answer(LICENCE_QUESTION, "not_in_articles", passages=PASSAGES)))
+    assert refused.citations == ()
 
 
 def test_stopping_gives_up_only_what_is_under_way() -> None:
@@ -111,6 +131,30 @@ def test_a_failure_is_one_line_and_keeps_the_question() -> None:
     assert 'role="alert"' in html
 
 
+def test_what_the_evidence_says_is_shown_with_its_quote_until_the_model_writes() -> None:
+    reading = Exchange(LICENCE_QUESTION, Phase.WRITING, evidence=EVIDENCE, passages=PASSAGES)
+    html = latest_html((reading,))
+    assert '<p class="aq-short-answer">Reform Commission</p>' in html
+    assert QUOTE in html
+    assert html.count('class="aq-chip"') == 1
+    assert 'aria-busy="true"' in html
+    writing = latest_html((replace(reading, draft="The National"),))
+    assert "The National" in writing
+    assert QUOTE not in writing
+
+
+def test_what_the_evidence_says_stays_when_the_writing_is_stopped() -> None:
+    html = latest_html((Exchange(LICENCE_QUESTION, Phase.STOPPED, evidence=EVIDENCE, passages=PASSAGES),))
+    assert QUOTE in html
+    assert escape(text.STOPPED) in html
+
+
+def test_evidence_that_says_nothing_is_not_shown() -> None:
+    nothing = answer(LICENCE_QUESTION, "not_in_articles", answer="The articles do not say.", passages=PASSAGES)
+    reading = Exchange(LICENCE_QUESTION, Phase.WRITING, passages=PASSAGES)
+    assert latest_html((replace(reading, evidence=nothing),)) == latest_html((reading,))
+
+
 def test_a_stopped_draft_stays_and_says_so() -> None:
     html = latest_html((Exchange("Who?", Phase.STOPPED, draft="The Nat"),))
     assert "The Nat" in html
@@ -165,7 +209,9 @@ def test_hostile_text_makes_no_markup_anywhere() -> None:
     )
     exchange = Exchange(HOSTILE, Phase.DONE, draft=HOSTILE, passages=passages, answer=hostile)
     failed = Exchange(HOSTILE, Phase.FAILED, problem=HOSTILE)
-    for stage in (exchange, Exchange(HOSTILE, Phase.WRITING, HOSTILE, passages), failed):
+    writing = Exchange(HOSTILE, Phase.WRITING, draft=HOSTILE, passages=passages)
+    reading = Exchange(HOSTILE, Phase.WRITING, evidence=hostile, passages=passages)
+    for stage in (exchange, writing, reading, failed):
         seen = Seen()
         seen.feed(latest_html((stage,)) + earlier_html((stage, stage)) + sources_html((stage,)))
         assert seen.tags.isdisjoint({"script", "img", "svg", "a"})

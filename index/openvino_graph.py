@@ -1,0 +1,46 @@
+"""Turns a torch module into an OpenVINO graph and compiles it for the CPU; knows nothing of what the module computes.
+
+OpenVINO's PyTorch front end is used directly, since the higher-level ``openvino.convert_model`` reports usage over
+the network unless told not to.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+
+def convert(module: Any, example: Mapping[str, Any]) -> Any:
+    """Trace a torch module whose inputs are all (batch, length) integers.
+
+    :param example: Name and tensor of each input of ``module.forward``, in its order.
+    """
+    import torch  # heavy; whoever calls has loaded it
+    from openvino import PartialShape, Type
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer warns of branches on shapes; tests hold the results to torch's
+        decoder = TorchScriptPythonDecoder(module.eval(), example_input=dict(example))
+    front_end = FrontEndManager().load_by_framework("pytorch")
+    graph = front_end.convert(front_end.load(decoder))
+    for node in graph.inputs:
+        node.get_node().set_partial_shape(PartialShape([-1, -1]))
+        node.get_node().set_element_type(Type.i64)
+    graph.validate_nodes_and_infer_types()
+    return graph
+
+
+def compile_graph(graph: Any, num_streams: int) -> Any:
+    """Compile for the CPU, in bfloat16 where it has it, else float32.
+
+    :param num_streams: Inferences computed side by side.
+    """
+    from openvino import Core
+
+    core = Core()
+    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    precision = "bf16" if "BF16" in capabilities else "f32"
+    return core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": str(num_streams)})

@@ -1,0 +1,154 @@
+"""Ranks passages by what was read in them and chooses the answer they agree on; knows nothing of models.
+
+The odds of a span are multiplied by a prior from retrieval, exp(weight * score), and summed over every place where the
+same words stand (SQuAD normalisation): agreement between passages counts. The weights were tuned on development
+questions; docs/experiments.md has the figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from index.types import RetrievedPassage
+from index.words import content_stems
+from qa.answer_types import fits_question
+from qa.evidence import Reading, ScoredSpan
+from qa.metrics import normalise
+
+_MAX_MARGIN = 10.0
+_PAIRS = (("(", ")"), ("“", "”"), ('"', '"'), ("‘", "’"))
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceWeights:
+    """``retrieval``: log-odds for one unit of retrieval score; ``echo`` and ``misfit``: log-odds taken from a span
+    that only repeats the question, or that is no answer of the kind asked for (a time, an amount)."""
+
+    retrieval: float = 4.0
+    echo: float = 3.0
+    misfit: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpanAnswer:
+    """The words that answer best, where they stand best, and how good they are.
+
+    [start, end): offsets into the passage's text. ``log_odds``: summed over all passages that give these words, without
+    the prior; ``margin`` >= 0: by how much they lead the next other answer, prior included; ``relevance``: log-odds
+    that any passage answers, whatever the words; ``num_passages``: that give these words.
+    """
+
+    text: str
+    retrieved: RetrievedPassage
+    start: int
+    end: int
+    log_odds: float
+    margin: float
+    relevance: float
+    num_passages: int
+
+
+def retrieval_priors(passages: Sequence[RetrievedPassage], weights: EvidenceWeights) -> list[float]:
+    """Log-odds (n,) that each passage brings from retrieval, before it is read; the best one's are 0."""
+    best = max((retrieved.score for retrieved in passages), default=0.0)
+    return [weights.retrieval * (retrieved.score - best) for retrieved in passages]
+
+
+def rank_by_evidence(
+    passages: Sequence[RetrievedPassage], readings: Sequence[Reading], weights: EvidenceWeights
+) -> tuple[list[RetrievedPassage], list[Reading]]:
+    """Both, best first. Ranks and scores become those of this stage: the probability, in [0, 1] and not calibrated,
+    that the passage answers, with the prior from retrieval.
+
+    :param passages: As retrieved, with the scores of retrieval.
+    """
+    priors = retrieval_priors(passages, weights)
+    scores = [prior + reading.relevance for prior, reading in zip(priors, readings, strict=True)]
+    order = sorted(range(len(passages)), key=lambda i: (-scores[i], passages[i].rank))
+    ranked = [
+        replace(passages[i], rank=rank, score=_sigmoid(scores[i]), stage="evidence") for rank, i in enumerate(order, 1)
+    ]
+    return ranked, [readings[i] for i in order]
+
+
+def choose_answer(
+    question: str, passages: Sequence[RetrievedPassage], readings: Sequence[Reading], weights: EvidenceWeights
+) -> SpanAnswer | None:
+    """The answer with the highest summed odds; None when there is no span at all.
+
+    :param passages: As retrieved, with the scores of retrieval.
+    """
+    votes: dict[str, _Votes] = {}
+    for retrieved, reading, prior in zip(passages, readings, retrieval_priors(passages, weights), strict=True):
+        for span in reading.spans:
+            text = retrieved.passage.text[span.start : span.end]
+            key = normalise(text)
+            if key:
+                cost = _cost(question, text, weights)
+                votes.setdefault(key, _Votes()).add(_Vote(retrieved, span, prior + span.log_odds - cost))
+    ranked = sorted(votes.values(), key=lambda some: -some.weight)
+    if not ranked:
+        return None
+    best = max(ranked[0].votes, key=lambda vote: vote.weight)
+    margin = min(ranked[0].weight - ranked[1].weight, _MAX_MARGIN) if len(ranked) > 1 else _MAX_MARGIN
+    return SpanAnswer(
+        text=tidy_span(best.retrieved.passage.text[best.span.start : best.span.end]),
+        retrieved=best.retrieved,
+        start=best.span.start,
+        end=best.span.end,
+        log_odds=_log_sum([vote.span.log_odds for vote in ranked[0].votes]),
+        margin=margin,
+        relevance=_log_sum([reading.relevance for reading in readings]),
+        num_passages=len({vote.retrieved.passage.passage_id for vote in ranked[0].votes}),
+    )
+
+
+def tidy_span(text: str) -> str:
+    """A span as an answer: on one line, without the punctuation at its ends that belongs to its sentence."""
+    tidy = " ".join(text.split()).strip(" ,;:")
+    for opening, closing in _PAIRS:
+        # Both of a pair around the whole go, and one that lost its partner to the span's ends; (ISS) keeps both.
+        inside = tidy[1:-1]
+        if tidy[:1] == opening and tidy[-1:] == closing and opening not in inside and closing not in inside:
+            tidy = inside
+        elif tidy.count(opening) != tidy.count(closing) or (opening == closing and tidy.count(opening) % 2):
+            tidy = tidy.removeprefix(opening) if tidy.startswith(opening) else tidy.removesuffix(closing)
+    return tidy.strip(" ,;:")
+
+
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    retrieved: RetrievedPassage
+    span: ScoredSpan
+    weight: float
+
+
+@dataclass(slots=True)
+class _Votes:
+    """All that speaks for one answer; weights are log-odds."""
+
+    votes: list[_Vote] = field(default_factory=list)
+    weight: float = -math.inf
+
+    def add(self, vote: _Vote) -> None:
+        self.votes.append(vote)
+        self.weight = _log_sum([known.weight for known in self.votes])
+
+
+def _cost(question: str, text: str, weights: EvidenceWeights) -> float:
+    stems = content_stems(text)
+    asked = set(content_stems(question))
+    cost = weights.echo if stems and all(stem in asked for stem in stems) else 0.0
+    return cost if fits_question(question, text) else cost + weights.misfit
+
+
+def _sigmoid(value: float) -> float:
+    return 1.0 / (1.0 + math.exp(-max(-500.0, min(500.0, value))))
+
+
+def _log_sum(values: Sequence[float]) -> float:
+    """log(sum(exp(values))), without overflow."""
+    highest = max(values)
+    return highest + math.log(sum(math.exp(value - highest) for value in values))
