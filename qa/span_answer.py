@@ -26,7 +26,7 @@ class EvidenceWeights:
     """``retrieval``: log-odds for one unit of retrieval score; ``echo`` and ``misfit``: log-odds taken from a span
     that only repeats the question, or that is no answer of the kind asked for (a time, an amount)."""
 
-    retrieval: float = 4.0
+    retrieval: float = 5.0
     echo: float = 3.0
     misfit: float = 3.0
 
