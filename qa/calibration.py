@@ -49,15 +49,32 @@ class Logistic:
         return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
 
 
+# Of a prompt with the whole collection the model says Yes less readily: seen on one article only, and set by hand.
+_WHOLE_COLLECTION = 1.0
+_READ = {
+    "yes_no": 1.187,
+    "relevance": -0.384,
+    "log_odds": 0.465,
+    "margin": 0.209,
+    "agreement": 1.49,
+    "whole_collection": _WHOLE_COLLECTION,
+}
+_WRITTEN = {
+    "yes_no": 1.205,
+    "relevance": -0.614,
+    "log_odds": 0.685,
+    "agreement": 0.871,
+    "whole_collection": _WHOLE_COLLECTION,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """``fast``: the reader's answer when no generator is asked; ``read`` and ``written``: the reader's and the
     generator's answer when both are known."""
 
-    fast: Logistic = field(default_factory=lambda: Logistic(-1.0, {"log_odds": 0.4, "margin": 0.2}))
-    read: Logistic = field(
-        default_factory=lambda: Logistic(-2.0, {"yes_no": 0.5, "log_odds": 0.3, "margin": 0.2, "agreement": 1.0})
+    fast: Logistic = field(
+        default_factory=lambda: Logistic(-0.814, {"relevance": -0.221, "log_odds": 0.636, "margin": 0.302})
     )
-    written: Logistic = field(
-        default_factory=lambda: Logistic(-3.0, {"yes_no": 1.5, "cosine": 1.9, "log_odds": 0.1, "agreement": 1.0})
-    )
+    read: Logistic = field(default_factory=lambda: Logistic(-2.219, _READ))
+    written: Logistic = field(default_factory=lambda: Logistic(-0.978, _WRITTEN))

@@ -99,8 +99,8 @@ class AnswerConfig(_Section):
 
     evidence_chars: Annotated[int, Field(ge=200)] = 1000
     small_collection_chars: Annotated[int, Field(ge=0)] = 6000
-    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.2
-    min_fast_confidence: Annotated[float, Field(ge=0, le=1)] = 0.2
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.15
+    min_fast_confidence: Annotated[float, Field(ge=0, le=1)] = 0.15
     write_sentence: bool = True
 
 

@@ -54,8 +54,8 @@ class PipelineSettings:
     evidence_chars: int = 1000
     small_collection_chars: int = 6000
     max_question_chars: int = 2000
-    min_confidence: float = 0.2
-    min_fast_confidence: float = 0.2
+    min_confidence: float = 0.15
+    min_fast_confidence: float = 0.15
     write_sentence: bool = True
 
 

@@ -27,9 +27,9 @@ from qa.metrics import token_f1
 
 # Which signals each way of answering is judged by; docs/experiments.md has the other choices that were measured.
 _SIGNALS: Mapping[str, Sequence[str]] = {
-    "fast": ("relevance", "log_odds", "margin", "cosine"),
-    "read": ("yes_no", "relevance", "log_odds", "margin", "agreement", "cosine"),
-    "written": ("yes_no", "relevance", "log_odds", "margin", "agreement", "cosine"),
+    "fast": ("relevance", "log_odds", "margin"),
+    "read": ("yes_no", "relevance", "log_odds", "margin", "agreement"),
+    "written": ("yes_no", "relevance", "log_odds", "agreement"),
 }
 _FOLDS = 10
 _THRESHOLDS = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
