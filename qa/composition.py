@@ -24,6 +24,7 @@ from qa.generators.protocol import Generator
 from qa.lazy_reader import LazyReader
 from qa.packaged_reader import PACKAGED_READER_ID, packaged_reader_path
 from qa.pipeline import Pipeline, PipelineSettings, SnapshotSource
+from qa.span_answer import EvidenceWeights
 
 LoadProgress = Callable[[str, int, int], None]
 """Called with what is being loaded, how much is done and how much there is."""
@@ -157,6 +158,7 @@ def build_pipeline(
         Retriever(embedder, fusion),
         reader,
         generator,
+        weights=EvidenceWeights(half_life_days=retrieval.half_life_days),
         embedder_id=embedder.model_id,
         settings=settings,
     )

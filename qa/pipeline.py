@@ -26,7 +26,7 @@ from qa.followup import standalone_question
 from qa.generators.protocol import Generator
 from qa.prompts import context_messages
 from qa.question_check import checked_question
-from qa.span_answer import EvidenceWeights, SpanAnswer, choose_answer, rank_by_evidence
+from qa.span_answer import EvidenceWeights, SpanAnswer, choose_answer, priors, rank_by_evidence
 from qa.types import Answer, Citation, Done, Event, EvidenceFound, Mode, Models, Outcome, TextWritten, Turn
 from qa.writer import AnswerWriter, WriterSettings
 
@@ -133,13 +133,13 @@ class Pipeline:
     ) -> Iterator[Event]:
         """Answer from these passages, best first, instead of retrieving any: the same hops and events from there on.
 
-        :param as_of: As in :meth:`ask`; retrieval alone depends on it, so it decides nothing here yet.
+        :param as_of: As in :meth:`ask`.
         :raises BadInputError: If the question is empty or too long, or the mode unknown.
         :raises ModelError: If a model fails, or mode is "full" without a generator.
         """
         question = self._checked(question, mode)
         asked = AskedQuestion(question, question, None, mode, Clock())
-        self._read(asked, passages, None)
+        self._read(asked, passages, None, reference_date(question, as_of, self._today()))
         yield from self._answered(asked, self._generator if mode == "full" else None)
 
     def search(
@@ -185,14 +185,21 @@ class Pipeline:
         )
         asked.clock.retrieve = asked.clock.now()
         whole = self._whole_collection(snapshot) if filters is None or filters.is_empty else None
-        self._read(asked, found, whole)
+        self._read(asked, found, whole, reference)
 
-    def _read(self, asked: AskedQuestion, found: Sequence[RetrievedPassage], whole: Sequence[Passage] | None) -> None:
+    def _read(
+        self,
+        asked: AskedQuestion,
+        found: Sequence[RetrievedPassage],
+        whole: Sequence[Passage] | None,
+        reference: date | None,
+    ) -> None:
         """Read the passages, rank them by what was read, and choose the words that answer best."""
         readings = self._reader.read(asked.standalone, [retrieved.passage for retrieved in found])
-        span = choose_answer(asked.standalone, found, readings, self._weights)
+        log_odds = priors(found, self._weights, reference)
+        span = choose_answer(asked.standalone, found, readings, log_odds, self._weights)
         asked.best_cosine = max((retrieved.cosine for retrieved in found), default=0.0)
-        ranked, readings = rank_by_evidence(found, readings, self._weights)
+        ranked, readings = rank_by_evidence(found, readings, log_odds)
         by_id = {retrieved.passage.passage_id: retrieved for retrieved in ranked}
         asked.span = replace(span, retrieved=by_id[span.retrieved.passage.passage_id]) if span is not None else None
         asked.passages = ranked[: self._settings.num_passages]

@@ -10,7 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
+import numpy as np
+
+from index.lexical import day_of
+from index.recency import recency
 from index.types import RetrievedPassage
 from index.words import content_stems
 from qa.answer_types import fits_question
@@ -23,10 +28,15 @@ _PAIRS = (("(", ")"), ("“", "”"), ('"', '"'), ("‘", "’"))
 
 @dataclass(frozen=True, slots=True)
 class EvidenceWeights:
-    """``retrieval``: log-odds for one unit of retrieval score; ``echo`` and ``misfit``: log-odds taken from a span
+    """``retrieval``: log-odds for one unit of retrieval score.
+
+    ``recency``: log-odds for an article of the reference day, halved by every ``half_life_days`` of age: of two answers
+    to the same question this week's is the likelier one. ``echo`` and ``misfit``: log-odds taken from a span
     that only repeats the question, or that is no answer of the kind asked for (a time, an amount)."""
 
     retrieval: float = 5.0
+    recency: float = 2.0
+    half_life_days: float = 7.0
     echo: float = 3.0
     misfit: float = 3.0
 
@@ -50,22 +60,31 @@ class SpanAnswer:
     num_passages: int
 
 
-def retrieval_priors(passages: Sequence[RetrievedPassage], weights: EvidenceWeights) -> list[float]:
-    """Log-odds (n,) that each passage brings from retrieval, before it is read; the best one's are 0."""
-    best = max((retrieved.score for retrieved in passages), default=0.0)
-    return [weights.retrieval * (retrieved.score - best) for retrieved in passages]
+def priors(
+    passages: Sequence[RetrievedPassage], weights: EvidenceWeights, reference: date | None = None
+) -> list[float]:
+    """Log-odds (n,) that each passage brings along before it is read; the best one's are 0.
+
+    :param reference: The day that newness counts from; None when it does not matter.
+    """
+    log_odds = [weights.retrieval * retrieved.score for retrieved in passages]
+    if reference is not None:
+        days = np.array([day_of(retrieved.passage.published_at) for retrieved in passages], dtype=np.int64)
+        newness = recency(days, reference, weights.half_life_days)
+        log_odds = [some + weights.recency * float(new) for some, new in zip(log_odds, newness, strict=True)]
+    best = max(log_odds, default=0.0)
+    return [some - best for some in log_odds]
 
 
 def rank_by_evidence(
-    passages: Sequence[RetrievedPassage], readings: Sequence[Reading], weights: EvidenceWeights
+    passages: Sequence[RetrievedPassage], readings: Sequence[Reading], log_odds: Sequence[float]
 ) -> tuple[list[RetrievedPassage], list[Reading]]:
     """Both, best first. Ranks and scores become those of this stage: the probability, in [0, 1] and not calibrated,
     that the passage answers, with the prior from retrieval.
 
-    :param passages: As retrieved, with the scores of retrieval.
+    :param log_odds: Of each passage, see :func:`priors`.
     """
-    priors = retrieval_priors(passages, weights)
-    scores = [prior + reading.relevance for prior, reading in zip(priors, readings, strict=True)]
+    scores = [prior + reading.relevance for prior, reading in zip(log_odds, readings, strict=True)]
     order = sorted(range(len(passages)), key=lambda i: (-scores[i], passages[i].rank))
     ranked = [
         replace(passages[i], rank=rank, score=_sigmoid(scores[i]), stage="evidence") for rank, i in enumerate(order, 1)
@@ -74,14 +93,18 @@ def rank_by_evidence(
 
 
 def choose_answer(
-    question: str, passages: Sequence[RetrievedPassage], readings: Sequence[Reading], weights: EvidenceWeights
+    question: str,
+    passages: Sequence[RetrievedPassage],
+    readings: Sequence[Reading],
+    log_odds: Sequence[float],
+    weights: EvidenceWeights,
 ) -> SpanAnswer | None:
     """The answer with the highest summed odds; None when there is no span at all.
 
-    :param passages: As retrieved, with the scores of retrieval.
+    :param log_odds: Of each passage, see :func:`priors`.
     """
     votes: dict[str, _Votes] = {}
-    for retrieved, reading, prior in zip(passages, readings, retrieval_priors(passages, weights), strict=True):
+    for retrieved, reading, prior in zip(passages, readings, log_odds, strict=True):
         for span in reading.spans:
             text = retrieved.passage.text[span.start : span.end]
             key = normalise(text)

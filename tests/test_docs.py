@@ -40,7 +40,10 @@ def test_every_configuration_key_is_documented_and_no_other() -> None:
 )
 def test_documented_defaults_are_the_real_ones(key: str, default: object) -> None:
     written = documented_keys()[key].strip("`")
-    assert (float(written) if isinstance(default, int | float) else written) == default
+    if isinstance(default, bool):
+        assert written == str(default).lower()
+    else:
+        assert (float(written) if isinstance(default, int | float) else written) == default
 
 
 def test_the_readme_has_the_two_commands() -> None:

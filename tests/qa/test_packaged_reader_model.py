@@ -62,7 +62,7 @@ def test_most_questions_are_answered_from_their_article(reader: EvidenceReader, 
     for question, expected, words in QUESTIONS:
         own = of_article(passages, words)
         found = [RetrievedPassage(p, rank, 1.0, "given", cosine=0.5, bm25=0.0) for rank, p in enumerate(own, 1)]
-        answer = choose_answer(question, found, reader.read(question, own), EvidenceWeights())
+        answer = choose_answer(question, found, reader.read(question, own), [0.0] * len(found), EvidenceWeights())
         assert answer is not None
         assert answer.retrieved.passage.text[answer.start : answer.end]
         scores.append(token_f1(answer.text, expected))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from index.types import RetrievedPassage
 from qa.evidence import Reading, ScoredSpan
 from qa.metrics import normalise
-from qa.span_answer import EvidenceWeights, SpanAnswer, choose_answer, rank_by_evidence, retrieval_priors, tidy_span
+from qa.span_answer import EvidenceWeights, SpanAnswer, choose_answer, priors, rank_by_evidence, tidy_span
 from tests.qa.helpers import found, make_passage
 
 QUESTION = "Who opened the pier?"
@@ -39,7 +40,7 @@ def chosen(
     readings: Sequence[Reading],
     weights: EvidenceWeights = PLAIN,
 ) -> SpanAnswer:
-    answer = choose_answer(question, retrieved, readings, weights)
+    answer = choose_answer(question, retrieved, readings, priors(retrieved, weights), weights)
     assert answer is not None
     return answer
 
@@ -97,13 +98,13 @@ def test_extreme_odds_do_not_overflow(log_odds: float) -> None:
 
 
 def test_no_passages_no_answer() -> None:
-    assert choose_answer(QUESTION, [], [], EvidenceWeights()) is None
+    assert choose_answer(QUESTION, [], [], [], EvidenceWeights()) is None
 
 
 def test_spans_of_punctuation_and_articles_alone_are_no_answers() -> None:
     (some,) = passages("The … Holm (!) came.")
     spans = [read(some, (words, 5.0)) for words in ("The", "…", "(!)")]
-    assert [choose_answer(QUESTION, [some], [reading], PLAIN) for reading in spans] == [None, None, None]
+    assert [choose_answer(QUESTION, [some], [reading], [0.0], PLAIN) for reading in spans] == [None, None, None]
     assert chosen(QUESTION, [some], [read(some, ("The …", 5.0), ("Holm", -5.0))]).text == "Holm"
 
 
@@ -152,8 +153,8 @@ def test_costs_add_up_and_change_no_odds() -> None:
 
 def test_priors_are_counted_from_the_best_passage() -> None:
     some = passages("a", "b", "c", scores=[0.4, 0.9, 0.4])
-    assert retrieval_priors(some, EvidenceWeights(retrieval=4.0)) == pytest.approx([-2.0, 0.0, -2.0])
-    assert retrieval_priors([], EvidenceWeights()) == []
+    assert priors(some, EvidenceWeights(retrieval=4.0)) == pytest.approx([-2.0, 0.0, -2.0])
+    assert priors([], EvidenceWeights()) == []
 
 
 def test_a_prior_decides_between_equal_readings_and_is_not_part_of_the_odds() -> None:
@@ -170,13 +171,35 @@ def test_the_place_that_is_quoted_counts_the_prior_too() -> None:
     assert chosen(QUESTION, some, readings, replace(PLAIN, retrieval=4.0)).retrieved == some[1]
 
 
+def test_this_weeks_article_is_likelier_as_seen_from_the_day_of_the_question() -> None:
+    days = ["2022-10-25", "2022-10-18", None]
+    some = [
+        replace(r, passage=replace(r.passage, published_at=d))
+        for r, d in zip(passages("a", "b", "c"), days, strict=True)
+    ]
+    weights = replace(PLAIN, recency=2.0, half_life_days=7.0)
+    assert priors(some, weights, date(2022, 10, 25)) == pytest.approx([0.0, -1.0, -2.0])
+    assert priors(some, weights) == [0.0, 0.0, 0.0]
+
+
+def test_of_two_answers_the_newer_one_stands_when_a_day_is_given() -> None:
+    old, new = passages("Liz Truss became prime minister.", "Rishi Sunak became prime minister.")
+    old = replace(old, passage=replace(old.passage, published_at="2022-09-06"))
+    new = replace(new, passage=replace(new.passage, published_at="2022-10-25"))
+    readings = [read(old, ("Liz Truss", 1.5)), read(new, ("Rishi Sunak", 1.0))]
+    weights = EvidenceWeights(retrieval=0.0)
+    for reference, expected in ((date(2022, 10, 26), "Rishi Sunak"), (None, "Liz Truss")):
+        answer = choose_answer(QUESTION, [old, new], readings, priors([old, new], weights, reference), weights)
+        assert answer is not None and answer.text == expected
+
+
 # Ranking
 
 
 def test_passages_are_ranked_by_relevance_and_prior() -> None:
     some = passages("a", "b", "c", scores=[1.0, 0.5, 0.9])
     readings = [Reading(value, (ScoredSpan(0, 1, value),)) for value in (0.0, 1.9, 1.0)]
-    ranked, read_in_order = rank_by_evidence(some, readings, replace(PLAIN, retrieval=4.0))
+    ranked, read_in_order = rank_by_evidence(some, readings, priors(some, replace(PLAIN, retrieval=4.0)))
     # 0 + 0, 1.9 - 2 and 1 - 0.4
     assert [retrieved.passage.text for retrieved in ranked] == ["c", "a", "b"]
     assert [retrieved.score for retrieved in ranked] == pytest.approx([1 / (1 + math.exp(-x)) for x in (0.6, 0, -0.1)])
@@ -189,20 +212,20 @@ def test_passages_are_ranked_by_relevance_and_prior() -> None:
 def test_equal_passages_keep_the_order_of_retrieval() -> None:
     some = passages("a", "b", "c")
     readings = [Reading(1.0, (ScoredSpan(0, 1, 1.0),))] * 3
-    ranked, _ = rank_by_evidence(some, readings, PLAIN)
+    ranked, _ = rank_by_evidence(some, readings, priors(some, PLAIN))
     assert [retrieved.passage.text for retrieved in ranked] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("relevance", [1e6, -1e6, 750.0, -750.0])
 def test_scores_stay_probabilities_whatever_the_odds(relevance: float) -> None:
     some = passages("a", "b", scores=[1.0, 0.0])
-    ranked, _ = rank_by_evidence(some, [Reading(relevance, (ScoredSpan(0, 1, relevance),))] * 2, EvidenceWeights())
+    ranked, _ = rank_by_evidence(some, [Reading(relevance, (ScoredSpan(0, 1, relevance),))] * 2, [0.0, -5.0])
     assert [retrieved.passage.text for retrieved in ranked] == ["a", "b"]
     assert all(0.0 <= retrieved.score <= 1.0 for retrieved in ranked)
 
 
 def test_nothing_is_ranked_without_complaint() -> None:
-    assert rank_by_evidence([], [], EvidenceWeights()) == ([], [])
+    assert rank_by_evidence([], [], []) == ([], [])
 
 
 def test_choosing_does_not_depend_on_the_order_of_passages() -> None:
