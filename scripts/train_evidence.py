@@ -14,10 +14,11 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer
 
 from index.errors import ArticleQAError
-from index.model_files import packaged_embedder_path
+from index.model_files import packaged_embedder_path, sha256_of
 from qa.composition import build_embedder
 from qa.config import EmbedderConfig
 from qa.evidence_training.batches import Source, batches, drawn_groups
@@ -60,16 +61,19 @@ def train(
     seed: int = 7,
     scale: Annotated[float, typer.Option(help="multiplies the passes over every source")] = 1.0,
     learning_rate: float = 1.5e-4,
+    start: Annotated[Path | None, typer.Option("--from", help="a trained model to go on from")] = None,
     threads: int = 2,
 ) -> None:
-    """Fine-tune the packaged encoder."""
+    """Fine-tune the packaged encoder, or a model that was trained from it."""
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     model, tokenizer = _fresh_model()
+    if start is not None:
+        model.load_state_dict(load_file(start / "model.safetensors"))
     groups = drawn_groups(work, RECIPE, seed, scale)
     num_steps = sum(1 for _ in batches(groups, tokenizer, seed, _MAX_BATCH_TOKENS))
     settings = TrainingSettings(num_steps, learning_rate=learning_rate)
-    trainer = Trainer(model, settings, out, _fingerprint(work, seed, scale))
+    trainer = Trainer(model, settings, out, _fingerprint(work, seed, scale, start))
     if trainer.resume():
         print(f"going on from step {trainer.step:,}")
     print(f"{len(groups):,} groups in {num_steps:,} steps", flush=True)
@@ -97,8 +101,9 @@ def _fresh_model() -> tuple[Any, Any]:
     return model, AutoTokenizer.from_pretrained(path)
 
 
-def _fingerprint(work: Path, seed: int, scale: float) -> str:
-    digest = hashlib.sha256(repr((RECIPE, seed, scale, _MAX_BATCH_TOKENS)).encode())
+def _fingerprint(work: Path, seed: int, scale: float, start: Path | None) -> str:
+    started_from = sha256_of(start / "model.safetensors") if start is not None else "the packaged encoder"
+    digest = hashlib.sha256(repr((RECIPE, seed, scale, _MAX_BATCH_TOKENS, started_from)).encode())
     for source in RECIPE:
         digest.update(hashlib.sha256((work / f"{source.name}.jsonl").read_bytes()).digest())
     return digest.hexdigest()
