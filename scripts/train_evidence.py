@@ -28,13 +28,15 @@ from qa.evidence_training.prepare import prepare as prepare_groups
 # The questions written for SQuAD 2.0 (half of them unanswerable) and the news quizzes are what the reader is for:
 # they are seen more than once and to the end. The rest teaches spans, and comes mostly before.
 RECIPE = (
-    Source("train-squad", 3.0, 1, 1),
+    Source("train-squad", 4.0, 1, 1),
     Source("train-squad-deceptive", 1.0, 1, 1, until_progress=0.7),
     Source("train-new_wiki", 1.0, 1, 1),
-    Source("train-amazon_reviews", 0.3, 1, 1, until_progress=0.7),
-    Source("train-reddit", 0.3, 1, 1, until_progress=0.7),
+    Source("train-amazon_reviews", 0.4, 1, 1, until_progress=0.7),
+    Source("train-reddit", 0.4, 1, 1, until_progress=0.7),
     Source("train-quiz", 2.0, 2, 3),
-    Source("train-cloze", 1.0, 1, 3, until_progress=0.6),
+    # As if the articles that answer were missing: only passages about the same.
+    Source("train-quiz", 1.0, 0, 4),
+    Source("train-cloze", 0.7, 1, 3, until_progress=0.6),
 )
 _MAX_BATCH_TOKENS = 6144
 
