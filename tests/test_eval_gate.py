@@ -16,7 +16,7 @@ from qa.evaluation.gate import breaches, read_floors
 from scripts import eval_gate
 
 # A floor that is lowered, or goes, changes this: the change is then to be seen, and to be explained, here as well.
-FLOORS_SHA256 = "46154958a5bdfde18a570ec4e6e8fadd7251d130c331135242b3d61347e34f5c"
+FLOORS_SHA256 = "a4a0904236f06c63cfd023ac480a2399eeec12ed477bea3534cb4ac6636e3a63"
 
 FLOOR: dict[str, Any] = {
     "name": "F1 of answerable questions",
