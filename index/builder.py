@@ -27,7 +27,7 @@ from index.lexical import LexicalWriter, day_of
 from index.library import Library, Revision
 from index.manifest import FileEntry, Manifest, read_manifest, verify_files, write_manifest
 from index.snapshot import DENSE, LEXICAL, ROWS, SOURCES, iso_day, open_dense, read_sources
-from index.types import PASSAGES_PER_REVISION, FloatArray, Passage
+from index.types import PASSAGES_PER_REVISION, FloatArray, Passage, passage_of
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is to do."""
@@ -204,18 +204,7 @@ class Builder:
     def _passages(self, revision: Revision) -> Iterator[Passage]:
         article = revision.article
         for ordinal, span in enumerate(self._chunker.chunk(article.text)):
-            yield Passage(
-                passage_id=revision.revision_id * PASSAGES_PER_REVISION + ordinal,
-                article_id=article.article_id,
-                revision_id=revision.revision_id,
-                title=article.title,
-                url=article.url,
-                source=article.source,
-                published_at=article.published_at,
-                text=article.text[span.start : span.end],
-                start=span.start,
-                end=span.end,
-            )
+            yield passage_of(article, revision.revision_id, ordinal, span.start, span.end)
 
     def _embed(self, passages: Sequence[Passage]) -> FloatArray:
         """(n, dim), from the cache where it can; what had to be computed is committed to the cache at once."""

@@ -91,6 +91,22 @@ class Passage:
     end: int
 
 
+def passage_of(article: Article, revision_id: int, ordinal: int, start: int, end: int) -> Passage:
+    """The passage [start, end) of an article's text, the ``ordinal``-th of its revision."""
+    return Passage(
+        passage_id=revision_id * PASSAGES_PER_REVISION + ordinal,
+        article_id=article.article_id,
+        revision_id=revision_id,
+        title=article.title,
+        url=article.url,
+        source=article.source,
+        published_at=article.published_at,
+        text=article.text[start:end],
+        start=start,
+        end=end,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A passage found by either search, with what both say of it, before fusion.

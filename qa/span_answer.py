@@ -1,8 +1,8 @@
 """Ranks passages by what was read in them and chooses the answer they agree on; knows nothing of models.
 
-The odds of a span are multiplied by a prior from retrieval, exp(weight * score), and summed over every place where the
-same words stand (SQuAD normalisation): agreement between passages counts. The weights were tuned on development
-questions; docs/experiments.md has the figures.
+The odds of a span are multiplied by a prior from retrieval and date, exp(sum of weights * values), and summed over
+every place where the same words stand (SQuAD normalisation): agreement between passages counts. The weights were
+tuned on development questions; docs/experiments.md has the figures.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trains the evidence reader from development data (docs/evidence-reader.md says how and how well).
+"""Trains the evidence reader from development data (qa/evidence_reader/README.md says how and how well).
 
 python scripts/train_evidence.py prepare --data DATA --work WORK    # a few minutes: groups of questions and contexts
 python scripts/train_evidence.py train --work WORK --out CHECKPOINTS # hours on 2 cores; start it again to go on
@@ -95,8 +95,7 @@ def export(
 
 
 def _fresh_model() -> tuple[Any, Any]:
-    """The packaged encoder under a new span layer. No dropout: a few passes over this data do not overfit, and it
-    costs a fifth of the time."""
+    """The packaged encoder under a new span layer, without dropout: a few passes over this data do not overfit."""
     path = packaged_embedder_path()
     config = AutoConfig.from_pretrained(path, attention_probs_dropout_prob=0.0, hidden_dropout_prob=0.0)
     model = AutoModelForQuestionAnswering.from_pretrained(path, config=config)

@@ -9,7 +9,7 @@ import numpy as np
 from index.builder import embedding_input
 from index.embedder import Embedder
 from index.errors import BadInputError
-from index.types import PASSAGES_PER_REVISION, Article, FloatArray, Passage, RetrievedPassage
+from index.types import Article, FloatArray, Passage, RetrievedPassage, passage_of
 
 
 class GivenPassages:
@@ -28,7 +28,9 @@ class GivenPassages:
         """
         if not articles:
             return []
-        passages = [_whole(article, number) for number, article in enumerate(articles, start=1)]
+        passages = [
+            passage_of(article, number, 0, 0, len(article.text)) for number, article in enumerate(articles, start=1)
+        ]
         vectors = np.stack(
             [self._vector(passage, a.content_hash) for passage, a in zip(passages, articles, strict=True)]
         )
@@ -51,18 +53,3 @@ def _score(article: Article, cosine: float) -> float:
     if isinstance(score, bool) or not isinstance(score, int | float):
         raise BadInputError(f"the score of a given passage must be a number, found {score!r}")
     return float(score)
-
-
-def _whole(article: Article, number: int) -> Passage:
-    return Passage(
-        passage_id=number * PASSAGES_PER_REVISION,
-        article_id=article.article_id,
-        revision_id=number,
-        title=article.title,
-        url=article.url,
-        source=article.source,
-        published_at=article.published_at,
-        text=article.text,
-        start=0,
-        end=len(article.text),
-    )

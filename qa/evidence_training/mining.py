@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from index.chunker import Chunker
 from index.lexical import LexicalIndex, LexicalWriter
-from index.types import PASSAGES_PER_REVISION, Article, Filters, Passage
+from index.types import Article, Filters, Passage, passage_of
 
 _TITLE_WEIGHT = 0.2
 
@@ -18,18 +18,7 @@ def passages_of(articles: Sequence[Article], chunker: Chunker) -> Iterator[Passa
     """Every passage of every article; an article's position serves as its revision id."""
     for number, article in enumerate(articles):
         for ordinal, span in enumerate(chunker.chunk(article.text)):
-            yield Passage(
-                passage_id=number * PASSAGES_PER_REVISION + ordinal,
-                article_id=article.article_id,
-                revision_id=number,
-                title=article.title,
-                url=article.url,
-                source=article.source,
-                published_at=article.published_at,
-                text=article.text[span.start : span.end],
-                start=span.start,
-                end=span.end,
-            )
+            yield passage_of(article, number, ordinal, span.start, span.end)
 
 
 @contextmanager
