@@ -109,7 +109,12 @@ def test_files_without_questions_are_told(name: str, tmp_path: Path) -> None:
         read_questions(tmp_path / name)
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"x" * 9999)[:20], gzip.compress(b"\xff\xfe\xfd")])
+# The ids must not be the bytes: they hold the time, and two test processes would disagree on what the tests are called.
+@pytest.mark.parametrize(
+    "data",
+    [b"no gzip", gzip.compress(b"x" * 9999)[:20], gzip.compress(b"\xff\xfe\xfd")],
+    ids=["no gzip", "cut off", "no text"],
+)
 def test_damaged_files_are_told(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "q.jsonl.gz").write_bytes(data)
     with pytest.raises(BadInputError, match=r"q\.jsonl\.gz"):
