@@ -61,7 +61,10 @@ def drawn_groups(folder: Path, recipe: Sequence[Source], seed: int, scale: float
             for group in groups:
                 if left >= 1 or rng.random() < left:
                     place = rng.uniform(source.from_progress, source.until_progress)
-                    placed.append((place, group.draw(source.num_positives, source.num_negatives, rng)))
+                    drawn = group.draw(source.num_positives, source.num_negatives, rng)
+                    # A group without negatives has nothing to show when no positives are wanted.
+                    if drawn.contexts:
+                        placed.append((place, drawn))
             left -= 1
     return [group for _, group in sorted(placed, key=lambda item: item[0])]
 

@@ -220,3 +220,10 @@ def test_sources_are_mixed_but_for_their_times(folder: Path) -> None:
 def test_a_missing_source_is_an_os_error(folder: Path) -> None:
     with pytest.raises(OSError, match=r"third\.jsonl"):
         drawn_groups(folder, [Source("third", 1.0, 1, 1)], seed=7)
+
+
+def test_a_group_that_has_nothing_to_show_is_left_out(tmp_path: Path) -> None:
+    write_groups([group(1, negatives=0), group(2, negatives=2)], tmp_path / "first.jsonl")
+    drawn = drawn_groups(tmp_path, [Source("first", 1.0, 0, 4)], seed=7)
+    assert [d.question for d in drawn] == ["What did pier 2 cost?"]
+    assert len(made(drawn)) == 1
