@@ -15,7 +15,8 @@ from index.errors import StorageError
 
 _BUSY_TIMEOUT_SECONDS = 30.0
 
-_SCHEMA = """
+_VERSIONS = (
+    """
 CREATE TABLE IF NOT EXISTS articles (
     article_id       TEXT PRIMARY KEY,
     url              TEXT,
@@ -47,8 +48,27 @@ CREATE TABLE IF NOT EXISTS embeddings (
     PRIMARY KEY (input_hash, model_id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS embeddings_article ON embeddings (article_id);
-"""
-_SCHEMA_VERSION = 1
+""",
+    """
+CREATE TABLE fetches (
+    url           TEXT PRIMARY KEY,
+    etag          TEXT,
+    last_modified TEXT,
+    checked_at    TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE signatures (
+    revision_id INTEGER PRIMARY KEY REFERENCES revisions (revision_id) ON DELETE CASCADE,
+    signature   BLOB NOT NULL
+);
+CREATE TABLE signature_bands (
+    band        INTEGER NOT NULL,
+    revision_id INTEGER NOT NULL REFERENCES revisions (revision_id) ON DELETE CASCADE,
+    PRIMARY KEY (band, revision_id)
+) WITHOUT ROWID;
+CREATE INDEX signature_bands_revision ON signature_bands (revision_id);
+""",
+)
+"""What each version of the schema adds to the one before; version 1 comes first."""
 
 
 class Database:
@@ -63,13 +83,19 @@ class Database:
             raise StorageError(f"the data folder {path.parent} cannot be created: {error.strerror}") from error
         with self.read() as connection:
             version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if version > _SCHEMA_VERSION:
+        if version > len(_VERSIONS):
             raise StorageError(f"{path} was written by a newer version of Article QA; upgrade to open it")
-        if version == 0:
-            with self.write() as connection:
-                for statement in _SCHEMA.split(";\n"):
+        if version < len(_VERSIONS):
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        """Bring an older schema up to date in one transaction; another process may have done it meanwhile."""
+        with self.write() as connection:
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            for statements in _VERSIONS[version:]:
+                for statement in statements.split(";\n"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            connection.execute(f"PRAGMA user_version = {len(_VERSIONS)}")
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

@@ -169,3 +169,16 @@ def test_a_file_kept_locked_is_one_line(tmp_path: Path, monkeypatch: pytest.Monk
     with database.write(), pytest.raises(StorageError, match="in use") as error, database.write():
         pass
     assert _one_line(error)
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date_and_keeps_its_articles(tmp_path: Path) -> None:
+    path = tmp_path / "library.sqlite"
+    with Database(path).write() as connection:
+        _insert(connection, "a")
+        for table in ("fetches", "signature_bands", "signatures"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("PRAGMA user_version = 1")
+    with ThreadPoolExecutor(4) as pool:
+        assert [_article_ids(database) for database in pool.map(Database, [path] * 4)] == [["a"]] * 4
+    with Database(path).read() as connection:
+        assert connection.execute("SELECT COUNT(*) FROM fetches").fetchone()[0] == 0
