@@ -25,6 +25,28 @@ class DamagedIndexError(ArticleQAError):
     """A file of a generation is missing or differs from its manifest."""
 
 
+class FetchError(ArticleQAError):
+    """A web address could not be fetched; the two kinds below say whether trying later can help."""
+
+
+class PermanentFetchError(FetchError):
+    """Asking again gives the same: the address is refused, gone, too large or not what was expected."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        """:param status: The HTTP status, where the server's answer is the reason."""
+        super().__init__(message)
+        self.status = status
+
+
+class TransientFetchError(FetchError):
+    """Trying later may succeed: the server is busy, slow or cannot be reached now."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        """:param retry_after_seconds: How long the server asked to be left alone, where it said so."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class ModelError(ArticleQAError):
     """A model is missing, damaged or of a kind that is not loaded here."""
 
