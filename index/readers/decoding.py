@@ -57,6 +57,14 @@ def decode_html(data: bytes) -> str:
     return _decode(data, declared=_known_codec(declared[1].decode("ascii", "replace")) if declared else None)
 
 
+def decode_declared(data: bytes, charset: str | None) -> str:
+    """Text whose charset is declared beside it, as in e-mails: as :func:`decode_html`; None when it is not declared.
+
+    :raises BadInputError: The bytes are no text, or their encoding cannot be told.
+    """
+    return _decode(data, declared=_known_codec(charset) if charset else None)
+
+
 def _decode(data: bytes, declared: str | None) -> str:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
@@ -123,7 +131,7 @@ def _known_codec(name: str) -> str | None:
     """The codec for a declared charset; None for names that mean no text encoding or one that is never declared so."""
     try:
         codec = codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, ValueError):  # a name with NUL in it is a ValueError
         return None
     codec = _SUPERSETS.get(codec, codec)
     return codec if codec in _DECLARABLE else None

@@ -6,17 +6,22 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 from index.errors import BadInputError
 from index.readers.cleaning import clean_line
 from index.readers.decoding import decode_text
+from index.readers.docx import parse_docx
+from index.readers.eml import parse_eml
 from index.readers.folder import walk_folder
+from index.readers.future_dates import without_future_date
 from index.readers.html import parse_html
 from index.readers.jsonl import read_json, read_json_lines
 from index.readers.limits import DEFAULT_LIMITS, MIB, ReadLimits
 from index.readers.markdown import parse_markdown
+from index.readers.pdf import parse_pdf
 from index.readers.records import article_from_mapping
 from index.readers.text import parse_text
 from index.types import Article, Rejection
@@ -27,21 +32,37 @@ _KINDS = {
     ".markdown": "markdown",
     ".html": "html",
     ".htm": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".eml": "eml",
     ".json": "json",
     ".jsonl": "json lines",
     ".ndjson": "json lines",
     ".jsonl.gz": "json lines",
     ".ndjson.gz": "json lines",
 }
+# The endings of file names that are read, for messages and hints.
+ENDINGS = tuple(_KINDS)
+# What these say of themselves was found, not stated as an article record states it.
+_FOUND_BY: dict[str, Callable[[bytes, ReadLimits], dict[str, object]]] = {
+    "html": parse_html,
+    "pdf": parse_pdf,
+    "docx": parse_docx,
+    "eml": parse_eml,
+}
 # pathlib makes one slash of two.
 _WEB_ADDRESS = re.compile(r"(https?):/{1,2}(?=[^/])", re.IGNORECASE)
 
 
-def read_path(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> Iterator[Article | Rejection]:
+def read_path(
+    path: Path, *, limits: ReadLimits = DEFAULT_LIMITS, today: date | None = None
+) -> Iterator[Article | Rejection]:
     """The articles of a file, or of all files in and below a folder, and a rejection for all that is none.
 
     An article of a file of its own is identified by the file's absolute path (unless it gives a url or article_id), so
     that a changed file is a revision. Never raises for what it finds: a missing path is a rejection, too.
+
+    :param today: What publication dates found in pages and documents may not lie after; None for the clock's day.
     """
     item = _label(path)
     if _WEB_ADDRESS.match(str(path)):
@@ -56,17 +77,24 @@ def read_path(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> Iterator[Ar
     except (OSError, ValueError) as error:
         yield Rejection(item, f"cannot be read: {_reason(error)}")
         return
-    yield from _read_folder(path, limits) if is_folder else _read_file(path, limits)
+    today = today or date.today()
+    yield from _read_folder(path, limits, today) if is_folder else _read_file(path, limits, today)
 
 
 def read_bytes(
-    name: str, data: bytes, *, identity: str | None = None, limits: ReadLimits = DEFAULT_LIMITS
+    name: str,
+    data: bytes,
+    *,
+    identity: str | None = None,
+    limits: ReadLimits = DEFAULT_LIMITS,
+    today: date | None = None,
 ) -> Iterator[Article | Rejection]:
     """The articles in ``data``, read as the kind of file that ``name`` ends like.
 
     :param name: A file name such as "report.html"; rejections are named after it. No file is opened.
     :param identity: What makes later readings revisions of the same article; None for uploads, whose articles
         without url or article_id are then identified by their text.
+    :param today: As for :func:`read_path`.
     """
     item = clean_line(name) or "unnamed file"
     kind = _kind(name)
@@ -77,22 +105,22 @@ def read_bytes(
     elif len(data) > limits.max_file_bytes:
         yield Rejection(item, _too_large(len(data), limits))
     else:
-        yield from _read_whole(kind, item, data, identity, limits)
+        yield from _read_whole(kind, item, data, identity, limits, today or date.today())
 
 
-def _read_folder(folder: Path, limits: ReadLimits) -> Iterator[Article | Rejection]:
+def _read_folder(folder: Path, limits: ReadLimits, today: date) -> Iterator[Article | Rejection]:
     is_empty = True
     for entry in walk_folder(folder):
         is_empty = False
         if isinstance(entry, Rejection):
             yield Rejection(_printable(entry.item), entry.reason)
         else:
-            yield from _read_file(entry, limits)
+            yield from _read_file(entry, limits, today)
     if is_empty:
         yield Rejection(_label(folder), "the folder holds no files")
 
 
-def _read_file(path: Path, limits: ReadLimits) -> Iterator[Article | Rejection]:
+def _read_file(path: Path, limits: ReadLimits, today: date) -> Iterator[Article | Rejection]:
     item = _label(path)
     kind = _kind(path.name)
     if kind is None:
@@ -115,11 +143,11 @@ def _read_file(path: Path, limits: ReadLimits) -> Iterator[Article | Rejection]:
     except OSError as error:
         yield Rejection(item, f"cannot be read: {_reason(error)}")
     else:
-        yield from _read_whole(kind, item, data, f"file:{_label(path.resolve())}", limits)
+        yield from _read_whole(kind, item, data, f"file:{_label(path.resolve())}", limits, today)
 
 
 def _read_whole(
-    kind: str, item: str, data: bytes, identity: str | None, limits: ReadLimits
+    kind: str, item: str, data: bytes, identity: str | None, limits: ReadLimits, today: date
 ) -> Iterator[Article | Rejection]:
     if kind == "json":
         yield from read_json(item, data, identity, limits)
@@ -127,16 +155,16 @@ def _read_whole(
     try:
         if not data.strip():
             raise BadInputError("is empty")
-        record = _parse(kind, data, limits)
+        record = _parse(kind, data, limits, today)
     except BadInputError as error:
         yield Rejection(item, str(error))
     else:
         yield article_from_mapping(record, item, identity=identity, limits=limits)
 
 
-def _parse(kind: str, data: bytes, limits: ReadLimits) -> dict[str, object]:
-    if kind == "html":
-        return parse_html(data, limits)
+def _parse(kind: str, data: bytes, limits: ReadLimits, today: date) -> dict[str, object]:
+    if find := _FOUND_BY.get(kind):
+        return without_future_date(find(data, limits), today)
     text = decode_text(data)
     # Checked before parsing; markup adds little, and the record checks the text itself.
     if len(text) > 2 * limits.max_article_chars:

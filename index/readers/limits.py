@@ -27,9 +27,14 @@ class ReadLimits:
     # A file with more bad lines than this for each article is something else with the wrong name, or made to fill the
     # memory with rejections.
     max_bad_lines_per_article: int = 1_000
-    # Web pages that are expensive to parse get a process of their own with these caps.
+    # Documents (PDF, Word) and the web pages and e-mails that are expensive to parse get a process of their own with
+    # these caps.
     max_page_seconds: float = 20.0
-    max_page_memory_bytes: int = 2 * 1024 * MIB
+    max_document_seconds: float = 60.0
+    max_parser_memory_bytes: int = 2 * 1024 * MIB
+    # A Word document is a ZIP archive, all of which is unpacked into memory.
+    max_document_bytes: int = 256 * MIB
+    max_document_members: int = 5_000
 
     def __post_init__(self) -> None:
         """:raises ConfigError: A limit is not positive."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from index.readers.blocks import Block, joined
 from index.readers.front_matter import split_front_matter
 from index.readers.text import says_all_of
 
@@ -17,14 +17,6 @@ _MARKDOWN = MarkdownIt("commonmark").enable("table")
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _HIDDEN_HTML = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Plain text of a paragraph, heading, list item or table row; ``kind`` is a heading's tag, "li", "tr" or ""."""
-
-    text: str
-    kind: str
 
 
 def parse_markdown(raw: str) -> dict[str, object]:
@@ -40,26 +32,13 @@ def parse_markdown(raw: str) -> dict[str, object]:
         title = fields.get("title") or heading.text
         others = [block for block in blocks if block is not heading]
         # The title of the front matter is the author's; the same words once more are no part of the text.
-        if heading.text == fields.get("title") or (
-            title == heading.text and says_all_of(_joined(others), heading.text)
-        ):
+        if heading.text == fields.get("title") or (title == heading.text and says_all_of(joined(others), heading.text)):
             blocks = others
         fields["title"] = title
-    return {**fields, "text": _joined(blocks)}
+    return {**fields, "text": joined(blocks)}
 
 
-def _joined(blocks: Sequence[_Block]) -> str:
-    """Blocks with blank lines between them, but for the items of a list and the rows of a table."""
-    parts: list[str] = []
-    previous = ""
-    for block in blocks:
-        is_next_of_kind = block.kind in ("li", "tr") and block.kind == previous
-        parts += ["\n" if is_next_of_kind else "\n\n", block.text]
-        previous = block.kind
-    return "".join(parts[1:])
-
-
-def _blocks(tokens: Sequence[Token]) -> Iterator[_Block]:
+def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
     kind = item_mark = ""
     cells: list[str] = []
     for token in tokens:
@@ -72,12 +51,12 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[_Block]:
         elif token.type == "tr_open":
             cells, kind = [], "tr"
         elif token.type == "tr_close":
-            yield _Block(" | ".join(cells), kind)
+            yield Block(" | ".join(cells), kind)
             kind = ""
         elif kind == "tr" and token.type == "inline":
             cells.append(_inline_text(token))
         elif text := _leaf_text(token):
-            yield _Block(item_mark + text, "li" if item_mark else kind)
+            yield Block(item_mark + text, "li" if item_mark else kind)
             item_mark = ""
 
 

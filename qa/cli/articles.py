@@ -18,7 +18,8 @@ from qa.composition import build_parts
 from qa.service import service_status
 
 Paths = Annotated[
-    list[str], typer.Argument(help="Files and folders: .txt .md .html .jsonl .jsonl.gz", show_default=False)
+    list[str],
+    typer.Argument(help="Files and folders: .txt .md .html .pdf .docx .eml .json .jsonl .jsonl.gz", show_default=False),
 ]
 
 

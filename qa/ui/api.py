@@ -120,7 +120,7 @@ def _add_writing(endpoints: Endpoints) -> None:
         return _or_one_line(lambda: endpoints.add_articles(articles))
 
     def upload(files: list[gr.FileData]) -> dict[str, Any]:
-        """Add the articles of uploaded files (.txt, .md, .html, .json, .jsonl, .jsonl.gz).
+        """Add the articles of uploaded files (.txt, .md, .html, .pdf, .docx, .eml, .json, .jsonl, .jsonl.gz).
 
         Args:
             files: Files uploaded to this server before, as gradio_client's handle_file does.

@@ -86,12 +86,12 @@ def test_a_folder_is_read_in_order_without_hidden_files_and_litter(tmp_path: Pat
 
 
 def test_unsupported_files_are_rejected_by_name_and_the_rest_is_read(tmp_path: Path) -> None:
-    for name in ("a.txt", "b.pdf", "c", "d.json.gz"):
+    for name in ("a.txt", "b.epub", "c", "d.json.gz"):
         (tmp_path / name).write_text(_TEXT)
     results = list(read_path(tmp_path))
     rejections = [result for result in results if isinstance(result, Rejection)]
-    assert [Path(rejection.item).name for rejection in rejections] == ["b.pdf", "c", "d.json.gz"]
-    assert rejections[0].reason.startswith("files of type .pdf are not read; those that are end in .txt, .md,")
+    assert [Path(rejection.item).name for rejection in rejections] == ["b.epub", "c", "d.json.gz"]
+    assert rejections[0].reason.startswith("files of type .epub are not read; those that are end in .txt, .md,")
     assert rejections[1].reason.startswith("files without an ending such as .txt are not read")
     assert len(results) == 4
 

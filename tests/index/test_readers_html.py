@@ -144,7 +144,7 @@ def test_a_page_that_takes_too_long_is_rejected() -> None:
 
 
 def test_a_page_that_takes_too_much_memory_is_rejected() -> None:
-    limits = ReadLimits(max_page_memory_bytes=1 << 24)
+    limits = ReadLimits(max_parser_memory_bytes=1 << 24)
     assert _reason(_page(body="<br>" * 6_000), limits).startswith("no article text found")
 
 

@@ -1,0 +1,51 @@
+"""The process that parses one file: bytes in, article record out as JSON; knows nothing of who asked.
+
+Run as ``python -m index.readers.apart_worker KIND LIMITS`` with the limits as JSON and the file on standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+
+from index.errors import BadInputError
+from index.readers.apart import MAIL_KIND, PAGE_KIND, PDF_KIND, WORD_KIND
+from index.readers.docx import extract_docx
+from index.readers.eml import extract_eml
+from index.readers.html import extract
+from index.readers.limits import ReadLimits
+from index.readers.pdf import extract_pdf
+
+_PARSERS: Mapping[str, Callable[[bytes, ReadLimits], dict[str, object]]] = {
+    PAGE_KIND: lambda data, _limits: extract(data.decode("utf-8")),  # the asking process has decoded it already
+    PDF_KIND: extract_pdf,
+    WORD_KIND: extract_docx,
+    MAIL_KIND: lambda data, limits: extract_eml(data, limits, extract),
+}
+
+
+def main() -> None:
+    limits = ReadLimits(**json.loads(sys.argv[2]))
+    _cap(limits)
+    try:
+        answer = _PARSERS[sys.argv[1]](sys.stdin.buffer.read(), limits)
+    except BadInputError as error:
+        answer = {"error": str(error)}
+    # Plain ASCII: lone surrogates, which a parser may let through, can be written and read back.
+    json.dump(answer, sys.stdout)
+
+
+def _cap(limits: ReadLimits) -> None:
+    if sys.platform != "win32":
+        import resource  # exists on POSIX systems only
+
+        resource.setrlimit(resource.RLIMIT_AS, (limits.max_parser_memory_bytes, limits.max_parser_memory_bytes))
+        # The asking process stops this one in time, unless it was itself killed meanwhile.
+        seconds = math.ceil(max(limits.max_page_seconds, limits.max_document_seconds)) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+
+
+if __name__ == "__main__":
+    main()
