@@ -79,7 +79,10 @@ SEARCH_LABEL = "Search articles"
 SEARCH_PLACEHOLDER = "Title, source or address"
 ADD_TITLE = "Add articles"
 UPLOAD_LABEL = "Files to add"
-UPLOAD_HINT = "Text, Markdown, HTML, PDF, Word, e-mail, JSON or JSON lines (.txt .md .html .pdf .docx .eml .json .jsonl .jsonl.gz)"
+UPLOAD_HINT = (
+    "Text, Markdown, HTML, PDF, Word, e-mail, JSON or JSON lines"
+    " (.txt .md .html .pdf .docx .eml .json .jsonl .jsonl.gz)"
+)
 PASTE_TITLE_LABEL = "Its title, if the first line is not one"
 PASTE_TEXT_LABEL = "Or paste a text"
 PASTE_TEXT_PLACEHOLDER = "Or paste an article’s text here"
