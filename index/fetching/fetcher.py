@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import httpcore
 
@@ -61,7 +62,7 @@ class Fetcher:
         self.policy = policy or AddressPolicy()
         self.limits = limits or FetchLimits()
         self._resolve = resolve
-        self._wire = wire or Wire(httpcore.SyncBackend(), httpcore.default_ssl_context())
+        self._given_wire = wire
         self._clock = clock
         self._pacer = Pacer(min_interval_seconds, clock, sleep)
 
@@ -92,6 +93,11 @@ class Fetcher:
                 return _fetched(requested, address, answer, options)
             address = resolve_redirect(address, answer.headers.location() or "")
         raise PermanentFetchError(f"{shown(requested.url)} redirects more than {self.limits.max_redirects} times")
+
+    @cached_property
+    def _wire(self) -> Wire:
+        """Made with the first request: loading the certificates takes longer than most commands without one."""
+        return self._given_wire or Wire(httpcore.SyncBackend(), httpcore.default_ssl_context())
 
     def _ask(
         self, address: WebAddress, headers: list[tuple[str, str]], options: FetchOptions, deadline: Deadline

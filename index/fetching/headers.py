@@ -48,7 +48,7 @@ class AnswerHeaders:
         if match is None:
             return None
         try:
-            b"".decode(match[1])
+            b"a".decode(match[1], errors="ignore")  # of no bytes, Python looks up no codec
         except (LookupError, UnicodeError):  # unknown, or no encoding of text
             return None
         return match[1]
