@@ -22,6 +22,7 @@ from index.sentences import split_sentences
 from index.types import Article, Passage
 from index.words import content_stems, stems
 from qa.evidence_training.groups import Context, Group, Span, find_answer
+from qa.metrics import normalise
 
 Search = Callable[[str, int], list[tuple[Passage, float]]]
 
@@ -75,9 +76,13 @@ def _by_recency(candidates: Sequence[tuple[Passage, float]], as_of: date) -> lis
 
 def _group(question: str, answers: Sequence[str], ranked: Sequence[Passage], kind: str) -> Group | None:
     wanted = content_stems(question)
+    asked = normalise(question)
     positives: list[Context] = []
     negatives: list[Context] = []
     for passage in ranked[:60]:
+        # A page that prints the quiz itself, with all of its choices, is no news that answers it.
+        if asked in normalise(passage.text):
+            continue
         spans = tuple(dict.fromkeys(s for answer in answers for s in find_answer(passage.text, answer)))
         if not spans:
             # A title that names the answer makes the passage a doubtful negative.
@@ -148,7 +153,8 @@ def cloze_groups(
 ) -> Iterator[Group]:
     """Groups whose positives stand in other articles: news is told more than once.
 
-    :param weeks: The week in which each article arrived; those from the week ``before`` on make no questions.
+    :param weeks: The week in which each article arrived; those from the week ``before`` on make no questions
+        and no contexts.
     """
     for number, question, answer in cloze_questions(articles, seed):
         if weeks[number] >= before:
@@ -156,7 +162,8 @@ def cloze_groups(
         ranked = [
             passage
             for passage, _ in search(question, 40)
-            if passage.revision_id != number and articles[passage.revision_id].text_hash != articles[number].text_hash
+            if weeks[passage.revision_id] < before
+            and articles[passage.revision_id].text_hash != articles[number].text_hash
         ]
         group = _group(question, [answer], ranked, "news-cloze")
         if group is not None and group.positives:

@@ -78,7 +78,9 @@ def _groups_of(
     negatives = mined[:_NUM_MINED]
     if spans:
         shortened = without_answer(own)
-        negatives += [shortened] if shortened is not None else []
+        # The answer may stand in another sentence, too.
+        if shortened is not None and not any(find_answer(shortened.text, t) for t in texts):
+            negatives.append(shortened)
     if spans:
         yield Group(asked, (own, *negatives), kind)
     else:

@@ -205,3 +205,16 @@ def test_a_copy_of_the_article_is_no_other_article() -> None:
 
 def test_what_no_other_article_tells_makes_no_group() -> None:
     assert cloze(article(LEAD), article("The car factory of Korsund has a price that nobody would tell.")) == []
+
+
+def test_articles_of_the_weeks_held_out_are_no_contexts() -> None:
+    articles = [article(LEAD, title="Lead"), article(OTHER, title="Other"), article(WITHOUT)]
+    with searching(articles) as search:
+        assert list(cloze_groups(articles, [WEEKS[0], WEEKS[2], WEEKS[0]], search, seed=1, before=WEEKS[2])) == []
+        assert list(cloze_groups(articles, [WEEKS[0], WEEKS[1], WEEKS[0]], search, seed=1, before=WEEKS[2])) != []
+
+
+def test_a_page_that_prints_the_quiz_is_no_context() -> None:
+    quiz_page = "What did the new pier of Lindby cost? A. 12 million euros B. 3 million euros C. Nothing at all."
+    (group,) = quiz([article(NEAR), article(quiz_page), article(WITHOUT)])
+    assert texts(group) == ([NEAR], [WITHOUT])

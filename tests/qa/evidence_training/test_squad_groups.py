@@ -146,3 +146,11 @@ def test_files_are_read_gzipped_or_not(name: str, tmp_path: Path) -> None:
     assert read_squad(path) == ARTICLES
     with pytest.raises(OSError, match="gone"):
         read_squad(tmp_path / f"gone-{name}")
+
+
+def test_a_paragraph_that_gives_the_answer_twice_is_no_negative_without_one_sentence() -> None:
+    text = "The pier cost 12 million euros. It was new. The 12 million euros came from the state."
+    question = {"question": "What did it cost?", "answers": [{"text": "12 million euros", "answer_start": 14}]}
+    articles = [{"title": "Pier", "paragraphs": [{"context": text, "qas": [question]}]}]
+    (group,) = squad_groups(articles, "squad", 7, deceptive=False)
+    assert group.negatives == []
