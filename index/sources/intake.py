@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from index.errors import BuilderBusyError
 from index.fetching import WebFetcher
 from index.sources.addresses import clean_address
 from index.sources.discover import read_address
-from index.sources.events import Listing, PageRead, SourceEvent, Unchanged
+from index.sources.events import Listing, ListingTaken, PageRead, Unchanged
 from index.sources.feed import DEFAULT_MAX_ENTRIES
 from index.sources.fetch_log import FetchLog
 from index.types import AddedItem, AddReport, Article, Rejection
@@ -26,12 +26,17 @@ _log = logging.getLogger(__name__)
 _UPDATE_EVERY_SECONDS = 20.0
 
 
+_REMOVED = "was removed from the library; add it by itself (`article-qa add …`) to take it again"
+
+
 class ArticleTaker(Protocol):
     """What taking needs of a collection (:class:`index.collection.Collection`)."""
 
     def accept(self, items: Iterable[Article | Rejection]) -> AddReport: ...
 
     def update(self) -> str | None: ...
+
+    def is_removed(self, article_id: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,16 @@ def merged(reports: Sequence[AddReport]) -> AddReport:
         generation=next((report.generation for report in reversed(reports) if report.generation), None),
         items=tuple(item for report in reports for item in report.items),
     )
+
+
+def without_removed(items: Iterable[Article | Rejection], collection: ArticleTaker) -> Iterator[Article | Rejection]:
+    """``items``, where a rejection stands for each article that somebody removed: what is read again and again must
+    not bring it back."""
+    for item in items:
+        if isinstance(item, Article) and collection.is_removed(item.article_id):
+            yield Rejection(item.url or item.title, _REMOVED)
+        else:
+            yield item
 
 
 class AddressIntake:
@@ -108,38 +123,45 @@ class AddressIntake:
             is_named=is_named,
         )
         own_item = clean_address(address) or address.strip()[:200]
-        taken = Taken()
-        num_done, num_pages, updated_at = 0, 0, self._monotonic()
+        reports: list[AddReport] = []
+        notes: list[str] = []
+        error: str | None = None
+        num_pages, updated_at, is_whole = 0, self._monotonic(), True
         for event in events:
             if isinstance(event, Listing):
                 num_pages = event.num_chosen
-            num_done += isinstance(event, PageRead | Unchanged | Rejection)
-            taken = self._one(taken, event, own_item)
-            progress("reading pages", num_done, max(num_pages, num_done))
+                notes += _notes(event)
+                continue
+            if isinstance(event, Rejection) and event.item == own_item:
+                error = event.reason
+            reports.append(self._one(event, own_item if is_named else None))
+            progress("reading pages", len(reports), max(num_pages, len(reports)))
             if should_stop():
-                return replace(taken, is_whole=False)
+                is_whole = False
+                break
             if isinstance(event, PageRead) and self._monotonic() - updated_at > _UPDATE_EVERY_SECONDS:
                 self._update()
                 updated_at = self._monotonic()
-        return taken
+        return Taken(merged(reports), error, tuple(notes), is_whole)
 
-    def _one(self, taken: Taken, event: SourceEvent, own_item: str) -> Taken:
-        """Accept what came and only then note in the fetch log that it came."""
-        if isinstance(event, Listing):
-            return replace(taken, notes=(*taken.notes, *_notes(event)))
+    def _one(self, event: PageRead | Unchanged | ListingTaken | Rejection, own_item: str | None) -> AddReport:
+        """Accept what came, and only then note in the fetch log that it came.
+
+        :param own_item: The address that a person asked for, whose article comes back even if it was removed once.
+        """
         if isinstance(event, Rejection):
-            error = event.reason if event.item == own_item else taken.error
-            report = merged([taken.report, AddReport.of_items([AddedItem.of_rejection(event)])])
-            return replace(taken, report=report, error=error)
-        if isinstance(event, PageRead):
-            taken = replace(taken, report=merged([taken.report, self._collection.accept(event.articles)]))
-        elif isinstance(event, Unchanged):
-            taken = replace(
-                taken, report=merged([taken.report, AddReport.of_items([AddedItem("unchanged", url=event.url)])])
+            return AddReport.of_items([AddedItem.of_rejection(event)])
+        report = AddReport()
+        if isinstance(event, Unchanged):
+            report = AddReport.of_items([AddedItem("unchanged", url=event.url)])
+        elif isinstance(event, PageRead):
+            articles: Iterable[Article | Rejection] = event.articles
+            report = self._collection.accept(
+                articles if event.url == own_item else without_removed(articles, self._collection)
             )
         if event.record is not None:
             self._fetch_log.put(event.record)
-        return taken
+        return report
 
     def _update(self) -> None:
         try:
