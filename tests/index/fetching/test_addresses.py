@@ -184,7 +184,7 @@ def test_a_public_address_is_connected_to_so_the_counting_counts() -> None:
 
 @pytest.mark.parametrize("others", [([], []), (["93.184.215.14"], []), ([], ["2600::1", "93.184.215.14"])])
 def test_a_name_is_refused_when_one_of_its_addresses_is_private(others: tuple[list[str], list[str]]) -> None:
-    for address in [*REFUSED_IPV4, *REFUSED_IPV6, "fe80::1%eth0", "fe80::1%1"]:
+    for address in [*REFUSED_IPV4, *REFUSED_IPV6, "fe80::1%eth0", "fe80::1%1", "2600::1%eth0"]:
         fetcher, network = counting_fetcher(Names([*others[0], address, *others[1]]))
         with pytest.raises(PermanentFetchError, match=f"leads to {address}, .* only the public internet"):
             fetcher.fetch("https://news.example/")
