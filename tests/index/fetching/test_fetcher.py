@@ -94,6 +94,7 @@ def test_the_user_agent_names_the_version_of_the_project() -> None:
         ("deflate", zlib.compress(PAGE)),
         ("gzip", gzip.compress(PAGE[:9]) + gzip.compress(PAGE[9:])),
     ],
+    ids=["gzip", "deflate", "gzip in two members"],
 )
 def test_compressed_pages_are_unpacked(server: BadServer, fetcher: Fetcher, encoding: str, packed: bytes) -> None:
     assert fetcher.fetch(server.serve("/", packed, headers={"Content-Encoding": encoding})).body == PAGE
