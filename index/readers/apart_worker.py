@@ -30,11 +30,19 @@ def main() -> None:
     limits = ReadLimits(**json.loads(sys.argv[2]))
     _cap(limits)
     try:
-        answer = _PARSERS[sys.argv[1]](sys.stdin.buffer.read(), limits)
+        answer = parse(sys.argv[1], sys.stdin.buffer.read(), limits)
     except BadInputError as error:
         answer = {"error": str(error)}
     # Plain ASCII: lone surrogates, which a parser may let through, can be written and read back.
     json.dump(answer, sys.stdout)
+
+
+def parse(kind: str, data: bytes, limits: ReadLimits) -> dict[str, object]:
+    """What this process does once its caps are set.
+
+    :raises BadInputError: The parser says so.
+    """
+    return _PARSERS[kind](data, limits)
 
 
 def _cap(limits: ReadLimits) -> None:

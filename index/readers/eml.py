@@ -127,7 +127,8 @@ def _mail(data: bytes) -> _Mail:
             subject=str(message["subject"] or ""),
             sender_name=mailbox.display_name if mailbox else "",
             sender_address=mailbox.addr_spec if mailbox else "",
-            date=str(message["date"] or ""),
+            # As it stands there: the library leaves nothing of a date that it does not understand.
+            date=next((value for name, value in message.raw_items() if name.lower() == "date"), ""),
             language=str(message["content-language"] or ""),
             page=_part(page),
             plain=_part(plain),
