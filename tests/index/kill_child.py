@@ -1,22 +1,19 @@
 """Adds, revises, removes and rebuilds in a process that a test kills; keeps a record of what was acknowledged.
 
-Run as a script it is a server, since importing everything takes longer than the work: for every line "SUICIDE FOLDER"
-on standard input it forks a child that works in the folder, and kills itself before its rename number SUICIDE (none if
-0). The child's process id is printed; on an empty line the server waits for it and prints its exit status and how many
-files and folders it renamed.
+Knows nothing of when it is killed. The record lies beside the data and survives a kill.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import index.builder
 from index.types import FloatArray
 from tests.fakes import HashEmbedder, numbered_article, open_parts
+from tests.torture.channel import Channel
+from tests.torture.steps import count_steps
 
 NUM_ARTICLES = 10
 REVISED = 1
@@ -64,35 +61,14 @@ def work(folder: Path) -> None:
     note(acknowledged, f"indexed {collection.rebuild(full=True)}")
 
 
-def count_renames(folder: Path, suicide: int) -> None:
-    """Every step that publishes something is a rename; between two of them lies every state there can be."""
-    num_renames = 0
+def work_through(channel: Channel, *, folder: str, suicide: int) -> None:
+    """A worker's task. Every step that publishes something is a rename; between two of them lies every state there
+    can be.
 
-    def hook(event: str, _: object) -> None:
-        nonlocal num_renames
-        if event == "os.rename":
-            num_renames += 1
-            if num_renames == suicide:
-                os.kill(os.getpid(), signal.SIGKILL)
-            note(folder / "renames", "")
-
-    sys.addaudithook(hook)
-
-
-def serve() -> None:
-    for line in sys.stdin:
-        suicide, folder = int(line.split(maxsplit=1)[0]), Path(line.split(maxsplit=1)[1].strip())
-        child = os.fork()
-        if child == 0:
-            count_renames(folder, suicide)
-            work(folder)
-            os._exit(0)
-        print(child, flush=True)
-        sys.stdin.readline()
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        renames = folder / "renames"
-        print(status, renames.stat().st_size if renames.exists() else 0, flush=True)
-
-
-if __name__ == "__main__":
-    serve()
+    :param suicide: Which rename (from 1) this process is killed before; 0 for none.
+    """
+    num_renames = count_steps(suicide, {"os.rename"})
+    channel.send(at="ready")
+    channel.receive()
+    work(Path(folder))
+    channel.send(num_renames=num_renames())

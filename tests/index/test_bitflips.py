@@ -3,86 +3,50 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-import index.lexical
 from index.errors import DamagedIndexError
 from index.snapshot import Snapshot
 from tests.fakes import TITLE_WEIGHT, Parts, numbered_article, numbered_articles, open_parts
+from tests.torture.damage import cuts, flips, generation_files, generation_problem, make_generations, unshare
 
 _FLIPS_PER_FILE = 10
-_LOCKS = {".tantivy-writer.lock", ".tantivy-meta.lock"}  # empty, and nobody reads them
+_CUTS_PER_FILE = 3
 
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
-    """Two generations that share segments, with deleted passages in the second."""
-    parts = open_parts(tmp_path_factory.mktemp("bitflips"))
-    parts.collection.add(numbered_articles(12))
-    parts.collection.add([numbered_article(3, version=2), numbered_article(12)])
-    return parts
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in _LOCKS)
-
-
-def _damages(data: bytes, seed: str) -> Iterator[bytes]:
-    """The data with one bit flipped, at some places, and cut off, at some places."""
-    chance = random.Random(seed)
-    if not data:
-        yield b"\0"
-        return
-    for _ in range(_FLIPS_PER_FILE):
-        damaged = bytearray(data)
-        damaged[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-        yield bytes(damaged)
-    for length in {0, len(data) // 2, len(data) - 1}:
-        yield data[:length]
-    yield data + b"\0"
+    return make_generations(tmp_path_factory.mktemp("bitflips"))
 
 
 def _open(folder: Path) -> Snapshot:
     return Snapshot(folder, title_weight=TITLE_WEIGHT)
 
 
-def test_every_damage_to_every_file_is_noticed_before_anything_is_parsed(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_damage_to_every_file_is_noticed_before_anything_is_parsed(parts: Parts) -> None:
     folder = parts.live_folder
-
-    def parsed(*arguments: Any, **_: Any) -> Any:
-        pytest.fail(f"damaged data was parsed: {damaged_file}, {arguments}")
-
-    monkeypatch.setattr("faiss.read_index", parsed)
-    monkeypatch.setattr("numpy.load", parsed)
-    monkeypatch.setattr(index.lexical, "tantivy", SimpleNamespace(Index=SimpleNamespace(open=parsed, exists=parsed)))
-    kinds, num_damages = set(), 0
-    for path in _files(folder):
-        damaged_file = path.relative_to(folder)
-        kinds.add(path.suffix)
-        data = path.read_bytes()
-        path.unlink()  # files shared with the other generation must not change there
-        for damaged in _damages(data, str(damaged_file)):
-            path.write_bytes(damaged)
-            with pytest.raises(DamagedIndexError, match="gen-000002"):
-                _open(folder)
+    files = generation_files(folder)
+    num_damages = 0
+    for path in files:
+        data = unshare(path)
+        chance = random.Random(path.suffix)
+        for damage in (*flips(data, _FLIPS_PER_FILE, chance), *cuts(data, _CUTS_PER_FILE, chance)):
+            assert generation_problem(folder, path, damage, data) is None, f"{path.relative_to(folder)}, {damage}"
             num_damages += 1
+        path.write_bytes(data + b"\0")
+        with pytest.raises(DamagedIndexError, match="gen-000002"):
+            _open(folder)
         path.write_bytes(data)
-    assert {".faiss", ".npy", ".json", ".sha256", ".store", ".term", ".idx", ".del"} <= kinds
-    assert num_damages >= 10 * len(list(_files(folder)))
-    monkeypatch.undo()
+    assert {".faiss", ".npy", ".json", ".sha256", ".store", ".term", ".idx", ".del"} <= {path.suffix for path in files}
+    assert num_damages >= 12 * len([path for path in files if path.stat().st_size])
     assert _open(folder).num_passages == 39
 
 
 def test_every_missing_file_is_noticed(parts: Parts) -> None:
     folder = parts.live_folder
-    for path in _files(folder):
+    for path in generation_files(folder):
         data = path.read_bytes()
         path.unlink()
         with pytest.raises(DamagedIndexError, match="gen-000002"):

@@ -1,0 +1,91 @@
+"""Writes and reads the library's row of one revision, sealed; knows nothing of which revision is current.
+
+SQLite hands out a row with a flipped bit as if it were whole. The seal is a hash of everything that was accepted, so
+what is read is what was written, or an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+
+from index.errors import StorageError
+from index.types import Article
+
+REVISION_COLUMNS = (
+    "revision_id, article_id, content_hash, text_hash, title, text, url, source, published_at, metadata, accepted_at, "
+    "seal"
+)
+_SEALED = REVISION_COLUMNS.split(", ")[1:-1]
+
+
+def insert_revision(connection: sqlite3.Connection, article: Article, article_id: str, now: str) -> int:
+    """:return: The revision's id."""
+    cursor = connection.execute(
+        f"INSERT INTO revisions ({', '.join(_SEALED)}, seal) VALUES ({', '.join('?' * len(_SEALED))}, ?)",  # noqa: S608 (constant names)
+        _values(article, article_id, now),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def mend_revision(connection: sqlite3.Connection, revision_id: int, article: Article) -> None:
+    """Store again what the disk damaged of a revision; touches nothing when it is whole."""
+    row = connection.execute(
+        f"SELECT a.article_id AS owner, {', '.join(f'r.{name}' for name in REVISION_COLUMNS.split(', '))} "  # noqa: S608
+        "FROM revisions r JOIN articles a ON a.current_revision = r.revision_id WHERE r.revision_id = ?",
+        (revision_id,),
+    ).fetchone()
+    try:
+        read_article(row)
+    except StorageError:
+        assignments = ", ".join(f"{name} = ?" for name in (*_SEALED, "seal"))
+        connection.execute(
+            f"UPDATE revisions SET {assignments} WHERE revision_id = ?",  # noqa: S608 (constant names)
+            (*_values(article, row["owner"], row["accepted_at"]), revision_id),
+        )
+
+
+def read_article(row: sqlite3.Row) -> Article:
+    """:raises StorageError: If the row is not what was written."""
+    text = str(row["text"])
+    try:
+        metadata = json.loads(row["metadata"])
+    except (ValueError, TypeError):
+        metadata = None
+    is_whole = row["seal"] is None or row["seal"] == _seal([row[name] for name in _SEALED])  # None: before seals
+    if not is_whole or metadata is None or hashlib.sha256(text.encode("utf-8")).hexdigest() != row["text_hash"]:
+        raise StorageError(f"the stored text of article {row['article_id']} is damaged; add the article again")
+    return Article(
+        article_id=row["article_id"],
+        title=row["title"],
+        text=text,
+        url=row["url"],
+        source=row["source"],
+        published_at=row["published_at"],
+        content_hash=row["content_hash"],
+        text_hash=row["text_hash"],
+        metadata=metadata,
+    )
+
+
+def _values(article: Article, article_id: str, now: str) -> tuple[object, ...]:
+    """What is stored, in the order of the columns, and its seal."""
+    metadata = json.dumps(dict(article.metadata), ensure_ascii=False, default=str)
+    values = (
+        article_id,
+        article.content_hash,
+        article.text_hash,
+        article.title,
+        article.text,
+        article.url,
+        article.source,
+        article.published_at,
+        metadata,
+        now,
+    )
+    return (*values, _seal(values))
+
+
+def _seal(values: object) -> bytes:
+    return hashlib.sha256(json.dumps(values, ensure_ascii=False, default=repr).encode("utf-8", "replace")).digest()
