@@ -31,6 +31,8 @@ _MAX_HEADER_CHARS = 20_000
 _LIGHT_MAIL_BYTES = 200_000
 _LIGHT_MAIL_PARTS = 200
 _FLOWED_BREAK = re.compile(r"(?<=[^\s-]) \n(?=[^\s>])")  # RFC 3676: a line that ends in a space goes on
+# Messages are laid out with tables: what stands in their cells are paragraphs, not the rows of a table.
+_LAYOUT_TAG = re.compile(r"<(/?)(?:table|thead|tbody|tfoot|tr|t[dh]|center)\b[^<>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ def _text(mail: _Mail, limits: ReadLimits, read_page: ReadPage) -> dict[str, obj
     reason = "holds no text"
     if mail.page:
         try:
-            return read_page(decode_declared(mail.page.payload, mail.page.charset))
+            markup = decode_declared(mail.page.payload, mail.page.charset)
+            return read_page(_LAYOUT_TAG.sub(r"<\1div>", markup))
         except BadInputError as error:
             reason = f"its message cannot be read: {error}"
     if mail.plain and mail.plain.payload.strip():

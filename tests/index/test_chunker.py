@@ -95,6 +95,24 @@ def test_runs_of_white_space_stay_out_of_the_parts_of_a_long_sentence() -> None:
     assert all(count <= 3 for count in count_words(_passages("ab  \t  " * 40, low=3, high=3)))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("橋の許可は遅れている。市長は述べた。" * 30, id="japanese"),
+        pytest.param("สะพานล่าช้าแปดเดือนตามที่นายกเทศมนตรีกล่าว" * 30, id="thai_has_no_spaces"),
+        pytest.param("👨‍👩‍👧‍👦🏴󠁧󠁢󠁥󠁮󠁧󠁿" * 100, id="joined_emoji"),
+        pytest.param("a\u0301\u0323\u0308" * 400, id="combining_marks"),
+        pytest.param("\u202eabc \u2066def\u2069 \0ghi\x1b " * 80, id="controls"),
+        pytest.param("الجسر متأخر ثمانية أشهر. قال العمدة؟ " * 30, id="arabic"),
+    ],
+)
+@pytest.mark.parametrize("count_tokens", [count_words, count_letters, count_short_words])
+def test_scripts_of_every_kind_are_cut_within_the_limit(text: str, count_tokens: CountTokens) -> None:
+    passages = _passages(text, count_tokens, low=80, high=120)
+    assert max(count_tokens(passages)) <= 120
+    assert "".join("".join(passages).split()) == "".join(text.split())
+
+
 _TEXTS = st.text(max_size=400) | st.text(
     alphabet=st.sampled_from("abcdefgh.! \n\t\u00a0\u2028\x1d\u3000é😀。\u0301\u200b"), max_size=400
 )

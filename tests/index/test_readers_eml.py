@@ -53,6 +53,13 @@ def test_the_page_is_read_rather_than_the_plain_text() -> None:
     assert article.metadata["language"] == "de"
 
 
+def test_tables_that_lay_out_a_message_are_read_as_paragraphs() -> None:
+    message = _message("See the page.\n")
+    row = "<tr><td><h1>Bridge late</h1><p>The permit is late.</p><p>It costs three millions.</p></td></tr>"
+    message.add_alternative(f"<html><body><table width=600><tbody>{row}</tbody></table></body></html>", subtype="html")
+    assert _read(message).text == "The permit is late.\n\nIt costs three millions."
+
+
 def test_the_plain_text_is_read_when_the_page_has_none() -> None:
     message = _message()
     message.add_alternative("<html><body><img src=x></body></html>", subtype="html")

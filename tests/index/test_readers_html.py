@@ -77,6 +77,56 @@ def test_a_script_address_never_becomes_the_url() -> None:
     assert article.url is None
 
 
+def test_a_relative_address_never_becomes_the_url() -> None:
+    article = _read(_page('<link rel="canonical" href="//daily.example:bad/a">'))
+    assert article.url is None
+
+
+def test_a_home_page_as_canonical_address_names_no_article() -> None:
+    home = '<link rel="canonical" href="https://www.daily.example/">'
+    first, second = (_read(_page(home, f"<p>The bridge is {word}.</p>")) for word in ("late", "open"))
+    assert first.url is None
+    assert first.source == "daily.example"
+    assert first.article_id != second.article_id
+
+
+@pytest.mark.parametrize(
+    ("head", "author"),
+    [
+        ('<meta name="author" content="Ada Byron">', "Ada Byron"),
+        ('<meta property="article:author" content="Ada Byron">', "Ada Byron"),
+        ('<meta name="author" content="By Ada Byron">', "Ada Byron"),
+        ('<script type="application/ld+json">{"@context":"https://schema.org","@type":"NewsArticle","headline":"x",'
+         '"author":[{"@type":"Person","name":"Ada Byron"},{"@type":"Person","name":"Bea Cole"}]}</script>',
+         "Ada Byron; Bea Cole"),
+        ('<meta name="author" content="https://www.daily.example/ada">', None),
+        ('<meta name="author" content="\u202eAda\u2066 Byron">', "Ada Byron"),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_a_page_names_its_authors(head: str, author: str | None) -> None:
+    assert _read(_page(f"<title>Bridge</title>{head}")).metadata.get("author") == author
+
+
+@pytest.mark.parametrize(
+    ("page", "language"),
+    [
+        ('<html lang="de-AT"><head></head>', "de"),
+        ('<html xml:lang="fr"><head></head>', "fr"),
+        ('<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="fr" lang="fr"><head></head>', "fr"),
+        ('<html><head><meta property="og:locale" content="pt_BR"></head>', "pt"),
+        ('<html><head><meta http-equiv="Content-Language" content="cs"></head>', "cs"),
+        ('<html><head><meta name="language" content="sv"></head>', "sv"),
+        ('<html lang=""><head><meta property="og:locale" content="da_DK"></head>', "da"),
+        ('<html lang="en"><head><meta property="og:locale" content="de_DE"></head>', "en"),
+        ("<html><head></head>", None),
+        ('<html lang="javascript:alert(1)"><head></head>', None),
+    ],
+)
+def test_a_page_says_its_language(page: str, language: str | None) -> None:
+    assert _read(f"{page}<body><p>The bridge is late.</p></body></html>".encode()).metadata.get("language") == language
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "windows-1251", "shift_jis", "utf-16"])
 def test_a_page_is_read_in_its_encoding(encoding: str) -> None:
     words = "橋の許可は遅れている。" if encoding == "shift_jis" else "Разрешение на мост опаздывает."
