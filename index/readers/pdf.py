@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from pypdf import PdfReader
+from pypdf.errors import DependencyError
 
 from index.errors import BadInputError
 from index.readers.apart import PDF_KIND, parse_apart
@@ -86,6 +87,9 @@ def _contents(data: bytes, limits: ReadLimits) -> _Contents:
         return _Contents(_pages(reader, limits), information, str(language) if language else None)
     except BadInputError:
         raise
+    except DependencyError as error:
+        reason = "is encrypted, and reading it needs the package cryptography"
+        raise BadInputError(f"{reason}; save a copy without encryption") from error
     except Exception as error:  # whatever the parser raises on a damaged file, it is that file which is bad
         raise BadInputError(f"is damaged ({type(error).__name__}); get the file again or {_REMEDY}") from error
 

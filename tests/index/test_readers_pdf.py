@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pypdf import PdfWriter
+from pypdf import PdfReader, PdfWriter
+from pypdf.errors import DependencyError
 
 from index.errors import BadInputError
 from index.readers import ReadLimits, pdf, read_bytes, read_path
@@ -128,6 +129,14 @@ def test_a_file_with_a_password_is_rejected(algorithm: str) -> None:
 
 def test_a_file_that_only_restricts_printing_is_read() -> None:
     assert _extract(_encrypted("", "RC4-128"))["title"] == "Bridge late again"
+
+
+def test_a_file_that_another_package_would_decrypt_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: PdfReader, password: str) -> None:
+        raise DependencyError("cryptography>=3.1 is required for AES algorithm")
+
+    monkeypatch.setattr(PdfReader, "decrypt", refuse)
+    assert _reason(_encrypted("", "RC4-128")).startswith("is encrypted, and reading it needs the package cryptography")
 
 
 @pytest.mark.parametrize(
