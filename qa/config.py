@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -122,6 +123,23 @@ class ServeConfig(_Section):
     )
 
 
+class SourceConfig(_Section):
+    """``address``: a feed, sitemap or page (http or https), or a folder; ``limit``: pages read of a feed or sitemap."""
+
+    address: Annotated[str, Field(min_length=1)]
+    name: str | None = None
+    interval_minutes: Annotated[float, Field(ge=1, le=100_000)] = 15.0
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 200
+
+
+class FetchConfig(_Section):
+    """How web addresses are fetched. ``allowed_networks``: private networks (CIDR) that may be fetched from, too."""
+
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 20.0
+    max_mb: Annotated[int, Field(ge=1, le=50)] = 10
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
 class Config(_Section):
     """Everything that can be configured. Unknown keys and values out of range are errors."""
 
@@ -135,6 +153,16 @@ class Config(_Section):
     generator: GeneratorConfig = GeneratorConfig()
     answer: AnswerConfig = AnswerConfig()
     serve: ServeConfig = ServeConfig()
+    fetch: FetchConfig = FetchConfig()
+    sources: tuple[SourceConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _sources_once(self) -> Config:
+        addresses = [source.address for source in self.sources]
+        twice = next((address for address in addresses if addresses.count(address) > 1), None)
+        if twice is not None:
+            raise ValueError(f"sources lists {twice!r} twice; leave one of them out")
+        return self
 
 
 def load_config(
