@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from qa.cli import articles, questions
+from qa.cli import articles, generations, questions
 from qa.cli.console import DataDir, configured, one_line_errors, quiet_libraries
-from qa.composition import build_parts
+from qa.composition import build_parts, build_schedule
 from qa.service import Service
 
 cli = typer.Typer(
@@ -32,6 +32,8 @@ for command in (
     questions.search,
     articles.status,
     articles.check,
+    generations.generations,
+    generations.diff,
     articles.rollback,
     questions.doctor,
 ):
@@ -44,6 +46,14 @@ def serve(
         str | None, typer.Option(help="Address to listen on; others than loopback need a password.")
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="7860")] = None,
+    watch: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR_OR_URL",
+            help="A folder, feed, sitemap or page whose news are added as they come; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Serve the web page, the API and read-only tools over MCP."""
@@ -52,7 +62,11 @@ def serve(
         # Imported here: Gradio takes seconds, which no other command should pay.
         from qa.ui.server import serve as serve_page
 
-        service = Service(lambda progress: build_parts(config, progress=progress))
+        sources = articles.served_sources(config, watch or [])
+        service = Service(
+            lambda progress: build_parts(config, progress=progress),
+            (lambda parts: build_schedule(config, parts.collection, sources)) if sources else None,
+        )
         service.start()
         try:
             serve_page(

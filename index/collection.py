@@ -5,22 +5,26 @@ Knows nothing of questions. Everything an entry point does to articles goes thro
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from index.add_reports import AddReports
 from index.builder import Builder, Progress, no_progress
 from index.errors import BadInputError, DamagedIndexError
+from index.generation_list import GenerationDiff, GenerationInfo, compare, list_generations
 from index.generations import Generations
 from index.library import Library, Revision
-from index.manifest import read_manifest, verify_files
+from index.manifest import Manifest, read_manifest, verify_files
+from index.served import ServedGeneration
 from index.snapshot import Snapshot
-from index.types import AddReport, Article, Rejection
+from index.types import AddedItem, AddReport, Article, ClusterMember, Rejection
 
-_log = logging.getLogger(__name__)
+Verify = Callable[[Snapshot], Sequence[str]]
+"""Says what a finished generation fails at; nothing when it may replace the one that is live."""
+
 _ARTICLES_PER_TRANSACTION = 200
 
 
@@ -40,6 +44,8 @@ class Collection:
 
     :param lock_timeout_seconds: How long adding and removing wait for another builder before giving up (the
         articles are safe in the library by then).
+    :param verify: Asked before a generation that was derived anew replaces another one.
+    :param reports: Reports that name articles; one that is removed goes from them too.
     """
 
     def __init__(
@@ -50,34 +56,27 @@ class Collection:
         *,
         title_weight: float,
         lock_timeout_seconds: float = 30.0,
+        verify: Verify | None = None,
+        reports: AddReports | None = None,
     ) -> None:
         self._library = library
         self._generations = generations
         self._builder = builder
         self._title_weight = title_weight
         self._lock_timeout_seconds = lock_timeout_seconds
-        self._snapshot: Snapshot | None = None
-        self._snapshot_lock = threading.Lock()
-        self._opened_for: str | None = "nothing yet"  # what CURRENT said when the snapshot was opened
-        self._problem: str | None = None
+        self._verify = verify
+        self._reports = reports
+        self._served = ServedGeneration(generations, embedder_id=builder.embedder_id, title_weight=title_weight)
 
     # Reading
 
     def snapshot(self) -> Snapshot | None:
         """The live generation, opened; None when nothing was ever indexed. Callers keep it for a whole question.
 
-        A new generation is picked up here. A damaged one is passed over for the newest whole one, and
-        :attr:`problem` says so.
+        A new generation is picked up here. A damaged one, and one of another embedder, is passed over for the best
+        that can be searched, and :attr:`problem` says so.
         """
-        with self._snapshot_lock:
-            live = self._live_name()
-            while live != self._opened_for:
-                self._snapshot = self._open_best()
-                self._opened_for = live
-                if self._problem is not None:
-                    # Perhaps it was replaced, and pruned, while it was being opened.
-                    live = self._live_name()
-            return self._snapshot
+        return self._served.snapshot()
 
     def open_generation(self, name: str) -> Snapshot:
         """A generation by its name, opened, whichever is live; what is served stays as it is.
@@ -92,8 +91,13 @@ class Collection:
 
     @property
     def problem(self) -> str | None:
-        """Why the live generation is not the one served; None when it is."""
-        return self._problem
+        """Why the live generation is not the one served, or not searched in full; None when it is."""
+        return self._served.problem
+
+    @property
+    def is_of_other_embedder(self) -> bool:
+        """Whether the live generation was built with another embedder than this process runs."""
+        return self._served.is_of_other_embedder
 
     def article(self, article_id: str) -> Revision:
         """:raises BadInputError: If there is no such live article."""
@@ -104,13 +108,26 @@ class Collection:
             )
         return revision
 
+    def is_removed(self, article_id: str) -> bool:
+        """See :meth:`index.library.Library.is_removed`."""
+        return self._library.is_removed(article_id)
+
     def history(self, article_id: str) -> list[Revision]:
         """Every revision of an article, newest first; empty when there is none."""
         return self._library.history(article_id)
 
+    def also_in(self, revision_id: int) -> tuple[ClusterMember, ...]:
+        """Other articles of the live generation that tell a revision's story nearly word for word."""
+        snapshot = self.snapshot()
+        return snapshot.also_in(revision_id) if snapshot is not None else ()
+
     def articles(self, *, offset: int = 0, limit: int = 50, query: str = "") -> tuple[list[Revision], int]:
         """A page of live articles, newest first, and how many match in all."""
         return self._library.list_articles(offset=offset, limit=limit, query=query)
+
+    def revised_on(self, revision_ids: Sequence[int]) -> dict[int, str]:
+        """See :meth:`index.library.Library.revised_on`."""
+        return self._library.revised_on(revision_ids)
 
     def status(self) -> dict[str, Any]:
         """Counts and names; the keys are part of a public contract."""
@@ -129,8 +146,21 @@ class Collection:
                 "num_revisions": counts.num_revisions,
                 "num_removed": counts.num_removed,
             },
-            "problem": self._problem,
+            "removal": {"num_removed": counts.num_removed, "text_left_in": self._builder.removed_text.left_in()},
+            "problem": self.problem,
         }
+
+    def generations(self) -> list[GenerationInfo]:
+        """All generations there are, oldest first, each read and hashed."""
+        return list_generations(self._generations)
+
+    def diff(self, old: str, new: str) -> GenerationDiff:
+        """Which articles came, went and changed from one generation to another.
+
+        :raises BadInputError: If there is no such generation.
+        :raises DamagedIndexError: If one is damaged.
+        """
+        return compare(self._library, self.open_generation(old), self.open_generation(new))
 
     # Writing
 
@@ -152,52 +182,65 @@ class Collection:
         self, items: Iterable[Article | Rejection], *, progress: Progress = no_progress, total: int = 0
     ) -> AddReport:
         """Store articles in the library without indexing them; see :meth:`add`."""
-        tally = {"added": 0, "revised": 0, "unchanged": 0, "duplicate": 0}
-        rejected: list[Rejection] = []
-        num_done = 0
+        done: list[AddedItem] = []
         source = iter(items)
         while group := list(islice(source, _ARTICLES_PER_TRANSACTION)):
-            rejected += [item for item in group if isinstance(item, Rejection)]
-            for verdict in self._library.accept([item for item in group if isinstance(item, Article)]):
-                tally[verdict] += 1
-            num_done += len(group)
-            progress("reading articles", num_done, max(total, num_done))
-        return AddReport(
-            added=tally["added"],
-            revised=tally["revised"],
-            unchanged=tally["unchanged"],
-            duplicates=tally["duplicate"],
-            rejected=tuple(rejected),
-        )
+            verdicts = iter(self._library.accept([item for item in group if isinstance(item, Article)]))
+            done += [
+                AddedItem.of_rejection(item) if isinstance(item, Rejection) else AddedItem.of(item, next(verdicts))
+                for item in group
+            ]
+            progress("reading articles", len(done), max(total, len(done)))
+        return AddReport.of_items(done)
 
     def update(self, *, progress: Progress = no_progress) -> str | None:
-        """Bring the index up to date with the library; waits for another builder for a while."""
-        name = self._builder.build(progress=progress, lock_timeout_seconds=self._lock_timeout_seconds)
+        """Bring the index up to date with the library; waits for another builder for a while.
+
+        :raises VerificationError: If it had to be derived anew and failed the verification; the old one serves on.
+        """
+        name = self._builder.build(
+            progress=progress, lock_timeout_seconds=self._lock_timeout_seconds, check=self._folder_check()
+        )
+        self._served.look_again()
         self.snapshot()
         return name
 
     def remove(self, article_ids: Sequence[str], *, progress: Progress = no_progress) -> list[str]:
-        """Delete articles' texts from the library and build an index without them.
+        """Delete articles' texts from the library and from every generation, and name them in no report any more.
+
+        The text is gone from the library at once; if the rest is interrupted, the next build goes on with it.
 
         :return: The ids that were live.
         :raises BadInputError: If none of them was.
         """
+        if self._reports is not None:
+            # First: nothing would repeat it after a crash. By address too, which one id may have come by under another.
+            revisions = [some for article_id in article_ids for some in self._library.history(article_id)]
+            self._reports.forget(article_ids, {some.article.url for some in revisions if some.article.url})
         removed = self._library.remove(article_ids)
         if not removed:
             raise BadInputError(f"there is no article {', '.join(map(repr, article_ids))}; nothing was removed")
         self.update(progress=progress)
         return removed
 
-    def rebuild(self, *, full: bool = False, progress: Progress = no_progress) -> str | None:
-        """Build a generation now, or fail at once when another builder works."""
-        name = self._builder.build(full=full, progress=progress)
+    def rebuild(self, *, full: bool = False, force: bool = False, progress: Progress = no_progress) -> str | None:
+        """Build a generation now, or fail at once when another builder works.
+
+        :param force: Publish it even if the verification fails.
+        :raises VerificationError: If it was derived anew and failed the verification; the old one serves on.
+        """
+        name = self._builder.build(full=full, progress=progress, check=None if force else self._folder_check())
+        self._served.look_again()
         self.snapshot()
         return name
 
     def rollback(self, name: str | None = None) -> str:
-        """Go back to an older generation (see :meth:`index.generations.Generations.rollback`)."""
+        """Go back to an older generation (see :meth:`index.generations.Generations.rollback`).
+
+        :raises BadInputError: Also if it holds removed text, or was built with another embedder.
+        """
         with self._generations.building(self._lock_timeout_seconds):
-            live = self._generations.rollback(name)
+            live = self._generations.rollback(name, self._refusal)
         self.snapshot()
         return live
 
@@ -220,31 +263,19 @@ class Collection:
 
     # Inside
 
-    def _live_name(self) -> str | None:
-        try:
-            return self._generations.current()
-        except DamagedIndexError as error:
-            return str(error)
+    def _folder_check(self) -> Callable[[Path], Sequence[str]] | None:
+        verify = self._verify
+        if verify is None:
+            return None
+        return lambda folder: verify(Snapshot(folder, title_weight=self._title_weight))
 
-    def _open_best(self) -> Snapshot | None:
-        first_problem = self._current_problem()
-        for name in self._generations.candidates():
-            try:
-                snapshot = Snapshot(self._generations.path(name), title_weight=self._title_weight)
-            except DamagedIndexError as error:
-                first_problem = first_problem or str(error)
-                _log.warning("passed over a damaged generation: %s", error)
-                continue
-            self._problem = first_problem and f"{first_problem}; serving {name} until the index is rebuilt"
-            return snapshot
-        self._problem = first_problem and (
-            f"{first_problem}; no whole generation is left: run `article-qa rebuild --full`"
-        )
-        return None
-
-    def _current_problem(self) -> str | None:
-        try:
-            self._generations.current()
-        except DamagedIndexError as error:
-            return str(error)
+    def _refusal(self, name: str, manifest: Manifest) -> str | None:
+        """Why a generation must not be gone back to."""
+        if name in self._builder.removed_text.left_in():
+            return f"{name} holds text that was removed since; run `article-qa rebuild`, which deletes it"
+        if manifest.embedder != self._builder.embedder_id:
+            return (
+                f"{name} was built with the embedder {manifest.embedder}, and {self._builder.embedder_id} is "
+                "configured; configure that one to go back to it"
+            )
         return None

@@ -1,40 +1,42 @@
-"""Finds passages by meaning: a FAISS index over unit vectors, its kind chosen by size; knows nothing of text.
+"""Finds passages by meaning: FAISS indexes over unit vectors, their kind chosen by size; knows nothing of text.
 
 Row i of ``rows`` describes vector i. Exact search (flat) costs one pass over all vectors; from ``flat_limit`` rows on,
 an inverted file (IVF: k-means cells, Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011) looks
 into ``nprobe`` cells only, and ``nprobe`` is the smallest that finds ``_TARGET_RECALL`` of the exact top 10.
+
+An index is a few parts, each in a file that is never changed: the first is the large one, flat or inverted; the others
+are flat, hold what came later, and each has more than twice the rows of all behind it, or is merged with them (the
+logarithmic method; Bentley and Saxe, "Decomposable Searching Problems", 1980). So an arrival writes about its own size.
 """
 
 from __future__ import annotations
 
 import math
+import os
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-import faiss as _faiss
 import numpy as np
 import numpy.typing as npt
 
+from index.dense_parts import BoolArray, DensePart, changed_ivf_part, faiss, flat_part, read_part
 from index.errors import DamagedIndexError
+from index.proven import ProvenFiles
 from index.types import FloatArray, IntArray
 
-# Its type stubs lack the keyword arguments that its Python wrappers take.
-faiss: Any = _faiss
-
 ROW_DTYPE = np.dtype([("passage_id", "<i8"), ("day", "<i4"), ("source", "<i4")])
-DEAD = -1  # passage_id of a row whose vector is gone
+DEAD = -1  # passage_id of a row whose vector is gone; ~passage_id while the vector of a dead row is still there
 RowArray = npt.NDArray[np.void]
-BoolArray = npt.NDArray[np.bool_]
+Probes = Callable[[], FloatArray]
 
 _TARGET_RECALL = 0.98
 _RECALL_DEPTH = 10
-_MAX_FILE_BYTES = 1 << 36
 _RETRAIN_GROWTH = 4.0
-
-# FAISS takes array lengths from the file; a damaged or hostile one must not make it allocate without bound.
-faiss.set_deserialization_vector_byte_limit(_MAX_FILE_BYTES)
-faiss.set_deserialization_loop_limit(1 << 28)
+_MIN_PART_ROWS = 2048  # smaller ones are merged whatever their proportions: 3 MB at 384 dimensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +51,37 @@ class DenseInfo:
 
 
 class DenseIndex:
-    """Vectors (n, dim) float32 of unit norm, searched by inner product = cosine."""
+    """Vectors (n, dim) float32 of unit norm, searched by inner product = cosine. Never changes.
 
-    def __init__(self, index: Any, rows: RowArray, info: DenseInfo) -> None:
-        if index.ntotal > len(rows):
-            raise DamagedIndexError(f"the FAISS index holds {index.ntotal} vectors for {len(rows)} rows")
-        self._index = index
+    :param parts: In the order of their rows; the first may be an inverted file, the others are flat.
+    :param paths: Where each part can be linked from; None for one that is in no file yet.
+    """
+
+    def __init__(
+        self, parts: Sequence[DensePart], rows: RowArray, info: DenseInfo, paths: Sequence[Path | None] | None = None
+    ) -> None:
+        tail = sum(part.num_vectors for part in parts[1:])
+        num_first = parts[0].num_vectors
+        if num_first + tail > len(rows) or (parts[0].is_flat and num_first + tail != len(rows)):
+            raise DamagedIndexError(f"the FAISS index holds {num_first + tail} vectors for {len(rows)} rows")
+        self.parts = tuple(parts)
+        self.paths = tuple(paths) if paths is not None else (None,) * len(parts)
         self.rows = rows
         self.info = info
-        self._live = rows["passage_id"] != DEAD
+        sizes = [len(rows) - tail, *(part.num_vectors for part in parts[1:])]
+        self.bounds: IntArray = np.cumsum([0, *sizes])
+        self._live = rows["passage_id"] >= 0
         self._row_order = np.argsort(rows["passage_id"], kind="stable")
         self._sorted_ids = rows["passage_id"][self._row_order]
 
     @property
     def is_flat(self) -> bool:
         return self.info.kind == "flat"
+
+    @property
+    def live(self) -> BoolArray:
+        """(n,) rows that may be found."""
+        return self._live
 
     def search(self, vector: FloatArray, k: int, mask: BoolArray | None = None) -> tuple[IntArray, FloatArray]:
         """The k nearest live rows.
@@ -72,25 +90,30 @@ class DenseIndex:
         :param mask: (n,) rows that may be found; None for all.
         :return: rows (m,) and their cosine (m,), best first, m <= k.
         """
-        parameters: Any = None
-        selector = None
-        if mask is not None or not self.is_flat:
-            allowed = self._live if mask is None else self._live & mask
-            bits = np.packbits(allowed, bitorder="little")
-            selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
-        if self.is_flat:
-            parameters = faiss.SearchParameters(sel=selector) if selector is not None else None
-        else:
-            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=self.info.nprobe or 1)
-        scores, rows = self._index.search(vector[None, :], k, params=parameters)
-        found = rows[0] >= 0
-        return rows[0][found], scores[0][found]
+        allowed = self._live if mask is None else self._live & mask
+        found: list[tuple[IntArray, FloatArray]] = []
+        for number, part in enumerate(self.parts):
+            first, last = self.bounds[number], self.bounds[number + 1]
+            some = allowed[first:last]
+            rows, scores = part.search(vector, k, None if part.is_flat and some.all() else some, self.info.nprobe)
+            found.append((rows + first, scores))
+        rows = np.concatenate([rows for rows, _ in found])
+        scores = np.concatenate([scores for _, scores in found])
+        best = np.argsort(-scores, kind="stable")[:k]
+        return rows[best], scores[best]
 
     def cosines(self, vector: FloatArray, rows: IntArray) -> FloatArray:
         """Cosine (m,) of given rows with ``vector`` (dim,)."""
-        if len(rows) == 0:
-            return np.zeros(0, dtype=np.float32)
-        return np.asarray(self._index.reconstruct_batch(rows) @ vector, dtype=np.float32)
+        return np.asarray(self.vectors_of(rows) @ vector, dtype=np.float32)
+
+    def vectors_of(self, rows: IntArray) -> FloatArray:
+        """(m, dim) of given rows, which must be live."""
+        vectors = np.zeros((len(rows), self.parts[0].index.d), dtype=np.float32)
+        for number, part in enumerate(self.parts):
+            first, last = self.bounds[number], self.bounds[number + 1]
+            here = (rows >= first) & (rows < last)
+            vectors[here] = part.vectors(rows[here] - first)
+        return vectors
 
     def rows_of(self, passage_ids: IntArray) -> IntArray:
         """Row of each passage id.
@@ -98,96 +121,151 @@ class DenseIndex:
         :raises KeyError: If one is not in the index.
         """
         positions = np.searchsorted(self._sorted_ids, passage_ids)
-        inside = positions < len(self._sorted_ids)
+        inside = (positions < len(self._sorted_ids)) & (np.asarray(passage_ids) >= 0)
         if not inside.all() or (self._sorted_ids[positions] != passage_ids).any():
             raise KeyError("a passage id is not in the dense index")
         return self._row_order[positions]
 
     def vectors(self) -> tuple[FloatArray, RowArray]:
         """All live vectors (m, dim) with their rows (m,)."""
-        rows = np.flatnonzero(self._live)
-        return np.asarray(self._index.reconstruct_batch(rows), dtype=np.float32), self.rows[self._live]
+        return self.vectors_of(np.flatnonzero(self._live)), self.rows[self._live]
 
-    def save(self, path: Path) -> None:
-        """:raises OSError: If the disk refuses."""
-        # Through Python's file: FAISS's own writer keeps silent when the disk is full on closing.
-        with path.open("wb") as file:
-            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))
+    def save(self, folder: Path) -> None:
+        """Write the parts that are in no file yet, and link the others.
+
+        :raises OSError: If the disk refuses.
+        """
+        for number, (part, path) in enumerate(zip(self.parts, self.paths, strict=True)):
+            target = folder / part_name(number)
+            if path is None:
+                part.write(target)
+                continue
+            try:
+                os.link(path, target)
+            except OSError:  # some file systems have no hard links
+                shutil.copyfile(path, target)
 
 
-def load_dense(path: Path, rows: RowArray, info: DenseInfo) -> DenseIndex:
-    """Read a file whose hash was checked before.
+def part_name(number: int) -> str:
+    """The file of the ``number``-th part, counted from 0."""
+    return f"dense-{number}.faiss" if number else "dense.faiss"
 
-    :raises DamagedIndexError: If FAISS refuses it.
+
+def load_dense(folder: Path, rows: RowArray, info: DenseInfo, proven: ProvenFiles | None = None) -> DenseIndex:
+    """Read files whose hashes were checked before.
+
+    :param proven: Shares a part with the other generations that hold it.
+    :raises DamagedIndexError: If FAISS refuses one.
     """
-    try:
-        index = faiss.read_index(str(path))
-    except RuntimeError as error:
-        raise DamagedIndexError(f"{path}: {error}") from error
-    return DenseIndex(index, rows, info)
+    proven = proven or ProvenFiles()
+    paths = [folder / part_name(0)]
+    for number in count(1):
+        if not (folder / part_name(number)).exists():
+            break
+        paths.append(folder / part_name(number))
+    return DenseIndex([proven.shared(path, read_part) for path in paths], rows, info, paths)
 
 
-def build_dense(vectors: FloatArray, rows: RowArray, *, probes: FloatArray, flat_limit: int) -> DenseIndex:
+def build_dense(vectors: FloatArray, rows: RowArray, *, probes: Probes, flat_limit: int) -> DenseIndex:
     """Build from scratch.
 
     :param vectors: (n, dim) float32, unit norm, one for each of ``rows`` (n,).
-    :param probes: (p, dim) question-like vectors that recall is measured with; used above ``flat_limit`` only.
+    :param probes: Makes (p, dim) question-like vectors that recall is measured with; asked above ``flat_limit`` only.
     """
-    dim = vectors.shape[1]
     if len(vectors) < flat_limit:
-        flat = faiss.IndexFlatIP(dim)
-        flat.add(vectors)
-        return DenseIndex(flat, rows, DenseInfo("flat", 0, None, 1.0, 0))
+        return DenseIndex([flat_part(vectors)], rows, DenseInfo("flat", 0, None, 1.0, 0))
     # FAISS's guideline: about 4 * sqrt(n) cells, trained on some 40 vectors a cell.
     num_cells = int(4 * math.sqrt(len(vectors)))
-    index = faiss.index_factory(dim, f"IVF{num_cells},Flat", faiss.METRIC_INNER_PRODUCT)
+    index = faiss.index_factory(vectors.shape[1], f"IVF{num_cells},Flat", faiss.METRIC_INNER_PRODUCT)
     index.cp.seed = 0
     sample = np.random.default_rng(0).permutation(len(vectors))[: num_cells * 40]
     index.train(vectors[np.sort(sample)])
     index.set_direct_map_type(faiss.DirectMap.Hashtable)  # the kind that allows both removal and look-up
     index.add_with_ids(vectors, np.arange(len(vectors), dtype=np.int64))
-    nprobe, recall = _choose_nprobe(index, vectors, probes, num_cells)
-    return DenseIndex(index, rows, DenseInfo(f"ivf{num_cells}", len(vectors), nprobe, recall, len(probes)))
+    queries = probes()
+    nprobe, recall = _choose_nprobe(index, vectors, queries, num_cells)
+    info = DenseInfo(f"ivf{num_cells}", len(vectors), nprobe, recall, len(queries))
+    return DenseIndex([DensePart(index)], rows, info)
 
 
 def update_dense(
-    parent: DenseIndex, dead_ids: IntArray, vectors: FloatArray, rows: RowArray, *, probes: FloatArray, flat_limit: int
+    parent: DenseIndex,
+    dead_ids: IntArray,
+    vectors: FloatArray,
+    rows: RowArray,
+    *,
+    probes: Probes,
+    flat_limit: int,
+    erase: bool = False,
 ) -> DenseIndex:
-    """A new index from ``parent`` (spent afterwards) without ``dead_ids`` and with new vectors (m, dim).
+    """A new index from ``parent`` without ``dead_ids`` and with new vectors (m, dim); parts that can stay are shared.
 
-    Flat indexes close their gaps; inverted files keep dead rows until half are dead, or until they have grown to
-    ``_RETRAIN_GROWTH`` times what they were trained on: then they are built anew.
+    Inverted files are built anew when half of their rows are dead, or when the index has grown to ``_RETRAIN_GROWTH``
+    times what they were trained on.
+
+    :param erase: Let no vector of a dead row stay in any file, of earlier updates neither.
     """
-    dead_rows = parent.rows_of(dead_ids)
-    num_rows = len(parent.rows) - len(dead_rows) + len(rows)
-    if parent.is_flat and num_rows < flat_limit:
-        keep = np.ones(len(parent.rows), dtype=bool)
-        keep[dead_rows] = False
-        if len(dead_rows):
-            parent._index.remove_ids(dead_rows)
-        if len(vectors):
-            parent._index.add(vectors)
-        return DenseIndex(parent._index, np.concatenate([parent.rows[keep], rows]), parent.info)
-    num_live = int(parent._live.sum()) - len(dead_rows)
-    is_worn = num_live + len(rows) > _RETRAIN_GROWTH * parent.info.num_trained or num_live < len(parent.rows) // 2
-    if parent.is_flat or is_worn:
-        parent.rows["passage_id"][dead_rows] = DEAD
-        old_vectors, old_rows = DenseIndex(parent._index, parent.rows, parent.info).vectors()
-        return build_dense(
-            np.concatenate([old_vectors, vectors]),
-            np.concatenate([old_rows, rows]),
-            probes=probes,
-            flat_limit=flat_limit,
-        )
-    all_rows = np.concatenate([parent.rows, rows])
-    all_rows["passage_id"][dead_rows] = DEAD
-    index = parent._index
-    new_ids = np.arange(len(parent.rows), len(all_rows), dtype=np.int64)
-    if len(dead_rows):
-        index.remove_ids(faiss.IDSelectorArray(np.ascontiguousarray(dead_rows)))
-    if len(vectors):
-        index.add_with_ids(vectors, new_ids)
-    return DenseIndex(index, all_rows, parent.info)
+    old_rows = parent.rows.copy()
+    dead = parent.rows_of(dead_ids)
+    old_rows["passage_id"][dead] = ~old_rows["passage_id"][dead]
+    old_rows["day"][dead], old_rows["source"][dead] = 0, -1
+    marked = DenseIndex(parent.parts, old_rows, parent.info, parent.paths)
+    num_live = int(marked.live.sum()) + len(rows)
+    if _must_train(marked, num_live, flat_limit):
+        old_vectors, old_rows = marked.vectors()
+        all_vectors, all_rows = np.concatenate([old_vectors, vectors]), np.concatenate([old_rows, rows])
+        return build_dense(all_vectors, all_rows, probes=probes, flat_limit=flat_limit)
+    num_kept = _num_parts_to_keep(marked, len(rows), erase=erase)
+    if num_kept == len(marked.parts) and len(rows) == 0:
+        return marked
+    return _merged(marked, num_kept, vectors, rows)
+
+
+def _must_train(index: DenseIndex, num_live: int, flat_limit: int) -> bool:
+    if index.is_flat:
+        return num_live >= flat_limit
+    num_rows_of_first = int(index.bounds[1])
+    is_worn = int(index.live[:num_rows_of_first].sum()) < num_rows_of_first // 2
+    return is_worn or num_live > _RETRAIN_GROWTH * index.info.num_trained
+
+
+def _num_parts_to_keep(index: DenseIndex, num_new: int, *, erase: bool) -> int:
+    """How many parts, from the first on, stay as they are; those behind them are merged with what is new."""
+    behind = int(index.live.sum()) + num_new
+    for number, part in enumerate(index.parts):
+        first, last = int(index.bounds[number]), int(index.bounds[number + 1])
+        live = int(index.live[first:last].sum())
+        behind -= live
+        must_erase = erase and part.num_vectors > live
+        if must_erase or live < (last - first) // 2 or last - first <= max(2 * behind, _MIN_PART_ROWS):
+            return number
+    return len(index.parts)
+
+
+def _merged(index: DenseIndex, num_kept: int, vectors: FloatArray, rows: RowArray) -> DenseIndex:
+    """Everything from part ``num_kept`` on as one part, with what is new at its end."""
+    first = int(index.bounds[num_kept])
+    if num_kept == 0 and not index.is_flat:
+        return _grown_ivf(index, vectors, rows)
+    live = first + np.flatnonzero(index.live[first:])
+    merged = np.concatenate([index.vectors_of(live), vectors])
+    all_rows = np.concatenate([index.rows[:first], index.rows[live], rows])
+    if len(merged) == 0 and num_kept:
+        return DenseIndex(index.parts[:num_kept], all_rows, index.info, index.paths[:num_kept])
+    parts, paths = (*index.parts[:num_kept], flat_part(merged)), (*index.paths[:num_kept], None)
+    return DenseIndex(parts, all_rows, index.info, paths)
+
+
+def _grown_ivf(index: DenseIndex, vectors: FloatArray, rows: RowArray) -> DenseIndex:
+    """The inverted file takes in all other parts. Its dead rows keep their places: row numbers are its ids."""
+    num_old = int(index.bounds[1])
+    old_rows = index.rows[:num_old].copy()
+    dead = np.flatnonzero(~index.live[:num_old])
+    old_rows["passage_id"][dead] = DEAD
+    live = num_old + np.flatnonzero(index.live[num_old:])
+    added = np.concatenate([index.vectors_of(live), vectors])
+    all_rows = np.concatenate([old_rows, index.rows[live], rows])
+    return DenseIndex([changed_ivf_part(index.parts[0], dead, added, num_old)], all_rows, index.info)
 
 
 def _choose_nprobe(index: Any, vectors: FloatArray, probes: FloatArray, num_cells: int) -> tuple[int, float]:

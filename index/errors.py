@@ -57,3 +57,7 @@ class NoGenerationError(ArticleQAError):
 
 class StorageError(ArticleQAError):
     """The data folder cannot be read or written."""
+
+
+class VerificationError(ArticleQAError):
+    """A finished index does not answer the operator's probe questions; it was not published."""

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,11 @@ from filelock import FileLock, Timeout
 
 from index.atomic import fsync_folder, write_atomically
 from index.errors import BadInputError, BuilderBusyError, DamagedIndexError, NoGenerationError, StorageError
-from index.manifest import read_manifest, verify_files
+from index.manifest import Manifest, read_manifest, verify_files
+from index.proven import ProvenFiles
+
+Refusal = Callable[[str, Manifest], str | None]
+"""Why a generation of this name and manifest must not be made live; None when it may."""
 
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"gen-(\d{6,})")
@@ -35,6 +39,7 @@ class Generations:
     def __init__(self, folder: Path, *, keep: int = 3) -> None:
         self.folder = folder
         self._keep = keep
+        self.proven = ProvenFiles()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -45,7 +50,10 @@ class Generations:
 
     def names(self) -> list[str]:
         """Published generations, oldest first."""
-        found = [p.name for p in self.folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()]
+        try:
+            found = [p.name for p in self.folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()]
+        except OSError as error:
+            raise StorageError(f"the index folder {self.folder} cannot be read: {error.strerror}") from error
         return sorted(found, key=_number)
 
     def current(self) -> str | None:
@@ -121,7 +129,7 @@ class Generations:
             self.make_current(name)
         except (OSError, StorageError) as error:
             if not folder.exists() and not self._is_live(name):  # renamed, and nobody would ever open it
-                self._discard(name)
+                self.discard(name)
             if isinstance(error, StorageError):
                 raise
             raise StorageError(f"cannot publish {name}: {error.strerror}") from error
@@ -130,9 +138,10 @@ class Generations:
     def make_current(self, name: str) -> None:
         write_atomically(self.folder / _CURRENT, f"{name}\n".encode("ascii"))
 
-    def rollback(self, name: str | None = None) -> str:
+    def rollback(self, name: str | None = None, refusal: Refusal = lambda *_: None) -> str:
         """Make ``name``, or the newest whole generation older than the live one, live.
 
+        :param refusal: Asked about each generation that could be gone back to.
         :raises BadInputError: If there is no such generation.
         :raises DamagedIndexError: If the named one is damaged.
         """
@@ -142,13 +151,20 @@ class Generations:
         if name is not None:
             if name not in self.names():
                 raise BadInputError(f"there is no generation {name!r}; there are {', '.join(self.names())}")
-            verify_files(self.path(name), read_manifest(self.path(name)))
+            manifest = read_manifest(self.path(name))
+            verify_files(self.path(name), manifest)
+            reason = refusal(name, manifest)
+            if reason is not None:
+                raise BadInputError(reason)
             self.make_current(name)
             return name
         for older in reversed([n for n in self.names() if _number(n) < _number(live)]):
             try:
-                verify_files(self.path(older), read_manifest(self.path(older)))
+                manifest = read_manifest(self.path(older))
+                verify_files(self.path(older), manifest)
             except DamagedIndexError:
+                continue
+            if refusal(older, manifest) is not None:
                 continue
             self.make_current(older)
             return older
@@ -170,9 +186,10 @@ class Generations:
         live = self.current()
         for name in self.names()[: -self._keep]:
             if name != live:
-                self._discard(name)
+                self.discard(name)
 
-    def _discard(self, name: str) -> None:
+    def discard(self, name: str) -> None:
+        """Delete a generation that is not live; call only under :meth:`building`."""
         # Renamed first: a crash half way must not leave a generation with files missing.
         doomed = self.folder / f"{_BUILDING}{name}-pruned"
         try:

@@ -5,15 +5,17 @@ BM25 is tantivy's (k1 = 1.2, b = 0.75; Robertson and Zaragoza, "The Probabilisti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tantivy
 from tantivy import Occur, Query
 
-from index.types import PASSAGES_PER_REVISION, Filters, Passage
+from index.lexical_segments import StoredSegments
+from index.types import PASSAGES_PER_REVISION, Filters, IntArray, Passage
 from index.words import content_stems, make_analyzer, stems
 
 _ANALYZER = "news"
@@ -47,6 +49,7 @@ class LexicalWriter:
     """Adds and deletes passages in a folder that nobody reads yet."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         if tantivy.Index.exists(str(folder)):
             self._index = tantivy.Index.open(str(folder))
         else:
@@ -68,6 +71,27 @@ class LexicalWriter:
 
     def delete_revision(self, revision_id: int) -> None:
         self._writer.delete_documents_by_term("revision_id", revision_id)
+
+    def erase(self, revision_ids: Collection[int], live_passage_ids: IntArray) -> None:
+        """Write anew every segment that ever held one of these revisions, so that none of their words stays in a file.
+
+        Call it before anything is added.
+
+        :param live_passage_ids: (n,) What is to stay found.
+        """
+        stored = StoredSegments(self._folder)
+        erased = np.fromiter(revision_ids, dtype=np.int64, count=len(revision_ids))
+        ids = {number: stored.passage_ids(number) for number in range(len(stored))}
+        touched = [number for number, held in ids.items() if np.isin(held // PASSAGES_PER_REVISION, erased).any()]
+        # A segment without any document left is dropped by the commit. All deletions come first: a passage that two
+        # segments hold, in one of them deleted, is to be written once.
+        left = set(live_passage_ids.tolist())
+        for passage_id in {some for number in touched for some in ids[number].tolist()}:
+            self._writer.delete_documents_by_term("passage_id", passage_id)
+        for number in touched:
+            for document in stored.documents(number, left.__contains__):
+                self.add(_passage(document))
+            left.difference_update(ids[number].tolist())
 
     def commit(self) -> None:
         """Write everything out and wait for merges; the writer is spent afterwards."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from index.atomic import write_atomically
 from index.errors import DamagedIndexError
+from index.proven import FileEntry, ProvenFiles
 
 MANIFEST = "manifest.json"
 MANIFEST_HASH = "manifest.json.sha256"
@@ -23,16 +24,12 @@ _LOCKS = (".tantivy-writer.lock", ".tantivy-meta.lock")  # made by readers too; 
 
 
 @dataclass(frozen=True, slots=True)
-class FileEntry:
-    """What a file must be: SHA-256 (hex) and size in bytes."""
-
-    sha256: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
-    """The contents of ``manifest.json``. ``files`` maps paths relative to the generation's folder."""
+    """The contents of ``manifest.json``. ``files`` maps paths relative to the generation's folder.
+
+    ``superseded``: revisions that are not found any more and whose text or vectors are still in some file; None in
+    generations made before this was noted.
+    """
 
     generation: str
     parent: str | None
@@ -44,6 +41,7 @@ class Manifest:
     newest_published_at: str | None
     dense: Mapping[str, Any]
     files: Mapping[str, FileEntry]
+    superseded: Sequence[int] | None = None
     format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:
@@ -55,13 +53,6 @@ def list_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name not in (MANIFEST, MANIFEST_HASH, *_LOCKS):
             yield path
-
-
-def hash_file(path: Path) -> FileEntry:
-    """:raises OSError: If it cannot be read."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileEntry(digest, path.stat().st_size)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -90,17 +81,22 @@ def read_manifest(folder: Path) -> Manifest:
         raise DamagedIndexError(f"{folder.name}: {MANIFEST} has other fields than expected ({error!r})") from error
 
 
-def verify_files(folder: Path, manifest: Manifest) -> None:
-    """Read and hash every file of a generation.
+def verify_files(folder: Path, manifest: Manifest, proven: ProvenFiles | None = None) -> None:
+    """Compare every file of a generation with its hash.
 
+    :param proven: Spares reading what this process has hashed before; None to read everything.
     :raises DamagedIndexError: Naming the first file that is missing, extra or different.
     """
-    present = {str(path.relative_to(folder)) for path in list_files(folder)}
+    proven = proven or ProvenFiles()
+    try:
+        present = {str(path.relative_to(folder)) for path in list_files(folder)}
+    except OSError as error:
+        raise DamagedIndexError(f"{folder.name} cannot be listed: {error.strerror}") from error
     for name in sorted(present ^ set(manifest.files)):
         raise DamagedIndexError(f"{folder.name}: {name} is {'not in the manifest' if name in present else 'missing'}")
     for name, expected in manifest.files.items():
         try:
-            actual = hash_file(folder / name)
+            actual = proven.entry(folder / name)
         except OSError as error:
             raise DamagedIndexError(f"{folder.name}: {name} cannot be read: {error.strerror}") from error
         if actual != expected:

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from index.dense import ROW_DTYPE, BoolArray, DenseIndex, DenseInfo, RowArray, load_dense
+from index.clusters import Clusters, read_clusters
+from index.dense import ROW_DTYPE, DenseIndex, DenseInfo, RowArray, load_dense
+from index.dense_parts import BoolArray
 from index.errors import DamagedIndexError
 from index.lexical import LexicalIndex, day_of
 from index.manifest import Manifest, read_manifest, verify_files
-from index.types import Candidate, Filters, FloatArray, Passage
+from index.proven import ProvenFiles
+from index.types import Candidate, ClusterMember, Filters, FloatArray, Passage
 
 LEXICAL = "lexical"
-DENSE = "dense.faiss"
 ROWS = "rows.npy"
 SOURCES = "sources.json"
 
@@ -24,14 +26,19 @@ SOURCES = "sources.json"
 class Snapshot:
     """One generation, verified and open. Immutable, so safe to share between threads."""
 
-    def __init__(self, folder: Path, *, title_weight: float) -> None:
-        """:raises DamagedIndexError: If any file differs from the manifest; nothing was parsed then."""
+    def __init__(self, folder: Path, *, title_weight: float, proven: ProvenFiles | None = None) -> None:
+        """Open it.
+
+        :param proven: Spares reading and parsing what other generations share with this one.
+        :raises DamagedIndexError: If any file differs from the manifest; nothing was parsed then.
+        """
         self.folder = folder
         self.manifest: Manifest = read_manifest(folder)
-        verify_files(folder, self.manifest)
+        verify_files(folder, self.manifest, proven)
         try:
-            self._dense = open_dense(folder, self.manifest)
+            self._dense = open_dense(folder, self.manifest, proven)
             self._sources = read_sources(folder)
+            self.clusters: Clusters = read_clusters(folder)
             self._lexical = LexicalIndex(folder / LEXICAL, title_weight=title_weight)
         except (OSError, ValueError) as error:  # removed since it was verified
             raise DamagedIndexError(f"{folder.name} cannot be opened: {error}") from error
@@ -46,14 +53,23 @@ class Snapshot:
     def num_passages(self) -> int:
         return self.manifest.num_passages
 
-    def search(self, text: str, vector: FloatArray, k: int, filters: Filters | None = None) -> list[Candidate]:
+    def has_vectors_of(self, model_id: str) -> bool:
+        """Whether vectors of this embedder can be compared with those in here."""
+        return self.manifest.embedder == model_id
+
+    def search(self, text: str, vector: FloatArray | None, k: int, filters: Filters | None = None) -> list[Candidate]:
         """The k best passages of either search, each scored by both.
 
-        :param vector: (dim,) float32, the embedded ``text``, unit norm.
+        :param vector: (dim,) float32, the embedded ``text``, unit norm, by the embedder of this generation; None to
+            search by words only, where every cosine is 0.
         :return: At most 2 * k candidates, in no particular order.
         """
         filters = filters or Filters()
         bm25 = self._lexical.search(text, k, filters)
+        if vector is None:
+            rows = self._dense.rows_of(np.fromiter(bm25, dtype=np.int64, count=len(bm25)))
+            days = self._dense.rows["day"][rows]
+            return [Candidate(i, score, 0.0, int(day)) for (i, score), day in zip(bm25.items(), days, strict=True)]
         found_rows, _ = self._dense.search(vector, k, self._mask(filters))
         dense_ids = self._dense.rows["passage_id"][found_rows]
         ids = np.fromiter(dict.fromkeys([*bm25, *dense_ids.tolist()]), dtype=np.int64)
@@ -84,6 +100,14 @@ class Snapshot:
         """Distinct stems of a question that carry meaning."""
         return self._lexical.question_terms(text)
 
+    def also_in(self, revision_id: int) -> tuple[ClusterMember, ...]:
+        """The other articles that tell a revision's story nearly word for word, each outlet and address once."""
+        return self.clusters.also_in(revision_id)
+
+    def cluster_of(self, revision_id: int) -> int:
+        """The smallest revision id of those that tell this story; its own when it is the only one."""
+        return self.clusters.cluster_of(revision_id)
+
     def _mask(self, filters: Filters) -> BoolArray | None:
         if filters.is_empty:
             return None
@@ -99,12 +123,12 @@ class Snapshot:
         return mask
 
 
-def open_dense(folder: Path, manifest: Manifest) -> DenseIndex:
+def open_dense(folder: Path, manifest: Manifest, proven: ProvenFiles | None = None) -> DenseIndex:
     """The FAISS index of a generation whose files were verified."""
     rows: RowArray = np.load(folder / ROWS, allow_pickle=False)
     if rows.dtype != ROW_DTYPE:
         raise DamagedIndexError(f"{folder.name}: {ROWS} has type {rows.dtype}")
-    return load_dense(folder / DENSE, rows, DenseInfo(**manifest.dense))
+    return load_dense(folder, rows, DenseInfo(**manifest.dense), proven)
 
 
 def read_sources(folder: Path) -> list[str]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -122,8 +123,25 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterMember:
+    """One of several articles that tell the same story nearly word for word, with what is shown of it."""
+
+    revision_id: int
+    article_id: str
+    title: str
+    url: str | None
+    source: str | None
+    published_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RetrievedPassage:
-    """A passage with its 1-based rank, its score (higher is better) and the stage that ranked it."""
+    """A passage with its 1-based rank, its score (higher is better) and the stage that ranked it.
+
+    ``also_in``: the other articles that tell its article's story nearly word for word; ``cluster`` names all of them
+    together, None when there are none. ``updated_on``: the ISO date on which this revision of its article was accepted,
+    None when it is the first.
+    """
 
     passage: Passage
     rank: int
@@ -131,6 +149,9 @@ class RetrievedPassage:
     stage: str
     cosine: float
     bm25: float
+    also_in: tuple[ClusterMember, ...] = ()
+    cluster: int | None = None
+    updated_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +175,32 @@ class Rejection:
     reason: str
 
 
+Verdict = Literal["added", "revised", "unchanged", "duplicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class AddedItem:
+    """What became of one item: an article has an id and a title, what was rejected an ``item`` and a ``reason``."""
+
+    outcome: Verdict | Literal["rejected"]
+    article_id: str | None = None
+    title: str | None = None
+    url: str | None = None
+    item: str | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, article: Article, verdict: Verdict) -> AddedItem:
+        return cls(verdict, article.article_id, article.title, article.url)
+
+    @classmethod
+    def of_rejection(cls, rejection: Rejection) -> AddedItem:
+        return cls("rejected", item=rejection.item, reason=rejection.reason)
+
+
 @dataclass(frozen=True, slots=True)
 class AddReport:
-    """What became of a batch. The keys of its JSON form are a public contract."""
+    """What became of a batch. The keys of its JSON form are a public contract; ``items`` are not in it."""
 
     added: int = 0
     revised: int = 0
@@ -164,6 +208,17 @@ class AddReport:
     duplicates: int = 0
     rejected: tuple[Rejection, ...] = ()
     generation: str | None = None
+    items: tuple[AddedItem, ...] = field(default=(), compare=False, repr=False)
+
+    @classmethod
+    def of_items(cls, items: Iterable[AddedItem]) -> AddReport:
+        """The tally of a batch that is in no generation yet."""
+        items = tuple(items)
+        num = Counter(item.outcome for item in items)
+        rejected = tuple(Rejection(i.item or "", i.reason or "") for i in items if i.outcome == "rejected")
+        return cls(
+            num["added"], num["revised"], num["unchanged"], num["duplicate"], rejected, generation=None, items=items
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,12 +12,18 @@ from typing import Annotated, Any
 import typer
 
 from index.collection import Collection
-from index.errors import BadInputError, BuilderBusyError
+from index.errors import ArticleQAError, BadInputError
 from index.readers import read_path
+from index.sources.addresses import is_web_address
+from index.sources.intake import AddressIntake, Taken, merged
 from index.types import AddReport, Article, Rejection
 from qa.cli.console import AsJson, DataDir, configured, err, one_line_errors, out, print_json, progress_bars
-from qa.composition import build_parts
+from qa.composition import build_intake, build_parts, build_reports, build_schedule, configured_sources, source_statuses
+from qa.config import Config
 from qa.service import service_status
+from qa.source_schedule import ScheduledSource
+
+Progress = Callable[[str, int, int], None]
 
 Paths = Annotated[
     list[str],
@@ -27,16 +35,55 @@ def _collection(data_dir: Path | None) -> Collection:
     return build_parts(configured(data_dir), with_reader=False, with_generator=False).collection
 
 
-def add(paths: Paths, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def add(
+    paths: Paths,
+    report_path: Annotated[
+        Path | None,
+        typer.Option("--report", help="File for what became of every item.", show_default="var/reports/add-…json"),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
     """Add articles and index them. What is accepted survives any crash; run it again to go on."""
     with one_line_errors():
+        started = time.monotonic()
+        config = configured(data_dir)
         collection = _collection(data_dir)
+        addresses = [path for path in paths if is_web_address(path)]
         with progress_bars() as progress:
-            report = collection.add(read_all(paths), progress=progress)
-        print_report(report, as_json)
+            reports = [
+                collection.accept(read_all([path for path in paths if path not in addresses]), progress=progress)
+            ]
+            if addresses:
+                intake = build_intake(config, collection)
+                reports += [_take(intake, address, progress) for address in addresses]
+            report, problem = _indexed(collection, merged(reports), progress)
+        if problem is None:
+            print_report(report, as_json)
+        seconds, error = time.monotonic() - started, str(problem) if problem is not None else None
+        written = build_reports(config).write(report, seconds=seconds, error=error, path=report_path)
+        if problem is not None:
+            raise problem
+        if not as_json:
+            out.print(f"report: {written}", markup=False)
         # Nothing at all was taken: the caller should notice.
         if report.rejected and not (report.added or report.revised or report.unchanged or report.duplicates):
             raise typer.Exit(1)
+
+
+def _indexed(collection: Collection, report: AddReport, progress: Progress) -> tuple[AddReport, ArticleQAError | None]:
+    """Bring the index up to date; what is in the library is reported even if that fails."""
+    try:
+        return replace(report, generation=collection.update(progress=progress)), None
+    except ArticleQAError as error:
+        return report, error
+
+
+def _take(intake: AddressIntake, address: str, progress: Progress) -> AddReport:
+    taken = intake.take(address, is_named=True, progress=progress)
+    for note in taken.notes:
+        err.print(f"note: {note}", markup=False)
+    return taken.report
 
 
 def read_all(paths: Sequence[str]) -> Iterator[Article | Rejection]:
@@ -75,6 +122,9 @@ def remove(
 
 def rebuild(
     full: Annotated[bool, typer.Option("--full", help="Derive everything anew from the library.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Switch to the new index even if it fails the probe questions.")
+    ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -82,7 +132,7 @@ def rebuild(
     with one_line_errors():
         collection = _collection(data_dir)
         with progress_bars() as progress:
-            name = collection.rebuild(full=full, progress=progress)
+            name = collection.rebuild(full=full, force=force, progress=progress)
         if as_json:
             print_json({"generation": name})
         else:
@@ -90,33 +140,70 @@ def rebuild(
 
 
 def watch(
-    folder: Annotated[Path, typer.Argument(help="Folder whose files are articles.", show_default=False)],
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DIR_OR_URL]",
+            help="A folder, or the address of a feed, sitemap or page; the configured [[sources]] if left out.",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add the files of a folder, and again whatever changes in it, until interrupted."""
-    # Imported here: only this command needs it.
-    from watchfiles import watch as watch_files
-
+    """Add what a folder or a web address holds, and again whatever is new in it, until interrupted."""
     with one_line_errors():
-        if not folder.is_dir():
-            raise BadInputError(f"{folder} is no folder; give one whose files are articles")
-        collection = _collection(data_dir)
-        print_report(collection.add(read_path(folder)), as_json)
-        for changes in watch_files(folder, debounce=800):
-            changed = sorted({path for _, path in changes if Path(path).is_file()})
-            if changed:
-                try:
-                    print_report(collection.add(read_all(changed)), as_json)
-                except BuilderBusyError as error:
-                    out.print(f"{error}", markup=False)
+        config = configured(data_dir)
+        sources = watched_sources(config, [source] if source else [])
+
+        def report(watched: ScheduledSource, taken: Taken) -> None:
+            if taken.error and not taken.report.rejected:
+                err.print(f"{watched.address}: {taken.error}", markup=False)
+            print_report(taken.report, as_json)
+
+        schedule = build_schedule(config, _collection(data_dir), sources, report)
+        schedule.start()
+        try:
+            schedule.wait()
+        finally:
+            schedule.stop()
+
+
+def watched_sources(config: Config, named: Sequence[str]) -> tuple[ScheduledSource, ...]:
+    """The sources that are named, or all that are configured.
+
+    :raises BadInputError: A path is no folder, or there is nothing to watch.
+    """
+    sources = _named_sources(config, named) or configured_sources(config)
+    if not sources:
+        raise BadInputError("there is nothing to watch; name a folder or an address, or configure [[sources]]")
+    return sources
+
+
+def served_sources(config: Config, named: Sequence[str]) -> tuple[ScheduledSource, ...]:
+    """All sources that are configured, and those that are named; there may be none.
+
+    :raises BadInputError: A path is no folder.
+    """
+    known = configured_sources(config)
+    return known + tuple(source for source in _named_sources(config, named) if source not in known)
+
+
+def _named_sources(config: Config, named: Sequence[str]) -> tuple[ScheduledSource, ...]:
+    known = {source.address: source for source in configured_sources(config)}
+    for address in named:
+        if not is_web_address(address) and not Path(address).is_dir():
+            raise BadInputError(f"{address} is no folder; give one whose files are articles")
+    return tuple(known.get(address) or ScheduledSource(address) for address in dict.fromkeys(named))
 
 
 def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Say what is indexed and by which models."""
     with one_line_errors():
-        parts = build_parts(configured(data_dir), with_reader=False, with_generator=False)
-        values = service_status(parts)
+        config = configured(data_dir)
+        parts = build_parts(config, with_reader=False, with_generator=False)
+        watched = [(source.address, source.name) for source in config.sources]
+        values = service_status(parts, source_statuses(config).show(watched))
         values["models"]["generator"] = configured_generator(data_dir)
         if as_json:
             print_json(values)
@@ -146,8 +233,22 @@ def _print_status(values: dict[str, Any]) -> None:
         )
     for role, model in values["models"].items():
         out.print(f"{role}: {model or 'none'}", markup=False)
+    for source in values["sources"]:
+        out.print(_source_line(source), markup=False)
+    left = values["removal"]["text_left_in"]
+    if left:
+        out.print(f"removed text is still in {', '.join(left)}; run `article-qa rebuild`, which deletes it")
     if values["problem"]:
         out.print(f"problem: {values['problem']}", markup=False)
+
+
+def _source_line(source: dict[str, Any]) -> str:
+    name = f"source {source['name'] or source['address']}"
+    if source["last_checked"] is None:
+        return f"{name}: not read yet"
+    counts = ", ".join(f"{source[key]:,} {key}" for key in ("added", "revised", "unchanged", "rejected"))
+    failure = f"; failing: {source['last_error']}" if source["last_error"] else ""
+    return f"{name}: read {source['last_checked']}: {counts}{failure}"
 
 
 def check(data_dir: DataDir = None, as_json: AsJson = False) -> None:

@@ -54,7 +54,13 @@ def build_blocks(
             return [articles.refresh(page, opened), asking.invitation()]
 
         w = articles.widgets
-        status.wire(blocks, follow, inputs=[w.page, w.opened], outputs=[w.listing, asking.widgets.empty])
+        status.wire(
+            blocks,
+            follow,
+            inputs=[w.page, w.opened],
+            outputs=[w.listing, asking.widgets.empty],
+            conversation=asking.widgets.conversation,
+        )
     # Only what is off the queue may be called directly: the status line's ticks.
     blocks.queue(max_size=max_queue, api_open=False, default_concurrency_limit=8)
     return blocks

@@ -129,7 +129,8 @@ def test_progress_runs_from_nothing_to_everything(parts: Parts) -> None:
     parts.library.accept(numbered_articles(3))
     steps: list[tuple[str, int, int]] = []
     _build(parts, progress=lambda stage, done, total: steps.append((stage, done, total)))
-    assert steps[0] == ("indexing articles", 0, 3)
+    assert steps[0] == ("comparing articles", 0, 3)
+    assert ("indexing articles", 0, 3) in steps
     assert ("indexing articles", 3, 3) in steps
     assert steps[-1] == ("writing the index", 1, 1)
 
@@ -486,6 +487,7 @@ _DISK_ERRORS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "writing vectors": lambda patch: patch.setattr("faiss.write_index", _no_space_in_faiss),
     "writing rows": lambda patch: patch.setattr("numpy.save", _no_space),
     "writing sources": _no_space_for("write_text", "sources.json"),
+    "writing clusters": _no_space_for("write_text", "clusters.json"),
     "syncing": lambda patch: patch.setattr("os.fsync", _no_space),
     "writing the manifest": _no_space_for("replace", "manifest.json"),
     "writing the manifest's hash": _no_space_for("replace", "manifest.json.sha256"),

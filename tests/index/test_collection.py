@@ -319,8 +319,8 @@ def test_a_generation_pruned_while_it_is_opened_gives_way_to_the_new_one(
     parts.collection.add([numbered_article(0)])
     reopened = parts.reopened()
 
-    def replace_after_verifying(folder: Path, manifest: Any) -> None:
-        verify_files(folder, manifest)
+    def replace_after_verifying(folder: Path, manifest: Any, proven: Any) -> None:
+        verify_files(folder, manifest, proven)
         monkeypatch.undo()
         parts.collection.add([numbered_article(1)])
         shutil.rmtree(folder)
@@ -335,7 +335,7 @@ def test_a_file_that_goes_after_it_was_verified_is_damage(
     parts: Parts, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     parts.collection.add([numbered_article(0)])
-    monkeypatch.setattr(index.snapshot, "verify_files", lambda folder, _: (folder / file).unlink())
+    monkeypatch.setattr(index.snapshot, "verify_files", lambda folder, *_: (folder / file).unlink())
     with pytest.raises(DamagedIndexError, match="gen-000001"):
         Snapshot(parts.live_folder, title_weight=TITLE_WEIGHT)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import faiss
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+import index.dense
 from index.dense import DEAD, ROW_DTYPE, DenseIndex, DenseInfo, RowArray, build_dense, load_dense, update_dense
+from index.dense_parts import flat_part
 from index.errors import DamagedIndexError
 from index.types import FloatArray, IntArray
 
@@ -38,7 +39,7 @@ def _ids(count: int, first: int = 0) -> IntArray:
 def _build(count: int, *, flat_limit: int = _NEVER, seed: int = 0) -> tuple[DenseIndex, dict[int, FloatArray]]:
     """An index and what it must hold: passage id -> vector."""
     vectors, ids = _vectors(count, seed), _ids(count)
-    index = build_dense(vectors, _rows(ids), probes=_vectors(50, seed=99), flat_limit=flat_limit)
+    index = build_dense(vectors, _rows(ids), probes=lambda: _vectors(50, seed=99), flat_limit=flat_limit)
     return index, dict(zip(ids.tolist(), vectors, strict=True))
 
 
@@ -52,7 +53,7 @@ def _update(
     seed: int = 7,
 ) -> tuple[DenseIndex, dict[int, FloatArray]]:
     vectors, ids = _vectors(num_new, seed), _ids(num_new, first=10_000 * (1 + seed))
-    probes = _vectors(50, seed=98)
+    probes = lambda: _vectors(50, seed=98)  # noqa: E731
     updated = update_dense(
         index, np.array(dead, dtype=np.int64), vectors, _rows(ids), probes=probes, flat_limit=flat_limit
     )
@@ -171,7 +172,7 @@ def test_approximate_search_looks_into_some_cells_only() -> None:
     centres = _vectors(30, seed=3)
     near = np.repeat(centres, 40, axis=0) + 0.05 * _vectors(1_200, seed=4)
     vectors = np.asarray(near / np.linalg.norm(near, axis=1, keepdims=True), dtype=np.float32)
-    index = build_dense(vectors, _rows(_ids(1_200)), probes=centres, flat_limit=_FLAT_LIMIT)
+    index = build_dense(vectors, _rows(_ids(1_200)), probes=lambda: centres, flat_limit=_FLAT_LIMIT)
     assert index.info.nprobe is not None
     assert index.info.nprobe < int(index.info.kind.removeprefix("ivf"))
     assert index.info.recall_at_10 >= 0.98
@@ -288,8 +289,8 @@ def test_many_random_updates_hold_what_they_should(flat_limit: int) -> None:
 def test_a_saved_index_finds_the_same_and_can_be_updated(tmp_path: Path, flat_limit: int) -> None:
     index, held = _build(600, flat_limit=flat_limit)
     index, held = _update(index, held, dead=list(held)[:50], num_new=30, flat_limit=flat_limit)
-    index.save(tmp_path / "dense.faiss")
-    loaded = load_dense(tmp_path / "dense.faiss", index.rows.copy(), index.info)
+    index.save(tmp_path)
+    loaded = load_dense(tmp_path, index.rows.copy(), index.info)
     _assert_holds(loaded, held)
     for probe in _vectors(10, seed=5):
         assert _found(loaded, probe, 10) == _found(index, probe, 10)
@@ -300,11 +301,124 @@ def test_a_saved_index_finds_the_same_and_can_be_updated(tmp_path: Path, flat_li
 def test_a_file_that_faiss_refuses_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "dense.faiss").write_bytes(b"no index at all, but long enough to look like one")
     with pytest.raises(DamagedIndexError, match=r"dense\.faiss"):
-        load_dense(tmp_path / "dense.faiss", _rows([]), DenseInfo("flat", 0, None, 1.0, 0))
+        load_dense(tmp_path, _rows([]), DenseInfo("flat", 0, None, 1.0, 0))
 
 
 def test_more_vectors_than_rows_is_damage() -> None:
-    index = faiss.IndexFlatIP(_DIM)
-    index.add(_vectors(3))
     with pytest.raises(DamagedIndexError, match="3 vectors for 2 rows"):
-        DenseIndex(index, _rows([1, 2]), DenseInfo("flat", 0, None, 1.0, 0))
+        DenseIndex([flat_part(_vectors(3))], _rows([1, 2]), DenseInfo("flat", 0, None, 1.0, 0))
+
+
+# Parts
+
+
+def _small_parts(monkeypatch: pytest.MonkeyPatch, rows: int = 8) -> None:
+    monkeypatch.setattr(index.dense, "_MIN_PART_ROWS", rows)
+
+
+def _sizes(dense: DenseIndex) -> list[int]:
+    return np.diff(dense.bounds).tolist()
+
+
+def test_what_is_new_goes_into_a_part_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _small_parts(monkeypatch)
+    first, held = _build(300)
+    first.save(_folder(tmp_path / "1"))
+    loaded = load_dense(tmp_path / "1", first.rows, first.info)
+    second, held = _update(loaded, held, dead=list(held)[:20], num_new=10)
+    second.save(_folder(tmp_path / "2"))
+    assert _sizes(second) == [300, 10]
+    assert (tmp_path / "1/dense.faiss").samefile(tmp_path / "2/dense.faiss")
+    assert (tmp_path / "2/dense-1.faiss").stat().st_size < 1_000
+    reloaded = load_dense(tmp_path / "2", second.rows, second.info)
+    _assert_holds(reloaded, held)
+    for probe in _vectors(20, seed=5):
+        assert _found(reloaded, probe, 10) == _exact(held, probe, 10)
+
+
+def test_without_hard_links_parts_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("os.link", no_links)
+    first, held = _build(3_000)
+    first.save(_folder(tmp_path / "1"))
+    second, held = _update(load_dense(tmp_path / "1", first.rows, first.info), held, dead=[], num_new=1)
+    second.save(_folder(tmp_path / "2"))
+    _assert_holds(load_dense(tmp_path / "2", second.rows, second.info), held)
+
+
+def test_each_part_has_more_than_twice_the_rows_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    _small_parts(monkeypatch)
+    dense, held = _build(10)
+    num_written = 0
+    for step in range(150):
+        before = {id(part) for part in dense.parts}
+        dense, held = _update(dense, held, dead=[], num_new=5, seed=step + 20)
+        num_written += sum(part.num_vectors for part in dense.parts if id(part) not in before)
+        sizes = _sizes(dense)
+        assert all(size > 2 * sum(sizes[i + 1 :]) for i, size in enumerate(sizes[:-1]))
+    assert len(dense.parts) <= 8
+    # 750 rows came; writing everything each time would have been some 57,000.
+    assert num_written < 750 * 12
+    _assert_holds(dense, held)
+
+
+@pytest.mark.parametrize("flat_limit", [_NEVER, _FLAT_LIMIT])
+def test_many_random_updates_of_many_parts_hold_what_they_should(
+    flat_limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _small_parts(monkeypatch, 4)
+    random = np.random.default_rng(12)
+    dense, held = _build(450, flat_limit=flat_limit)
+    num_parts = set()
+    for step in range(25):
+        dead = random.choice(list(held), size=int(random.integers(0, 12)), replace=False).tolist()
+        dense, held = _update(
+            dense, held, dead=dead, num_new=int(random.integers(0, 25)), flat_limit=flat_limit, seed=step + 30
+        )
+        num_parts.add(len(dense.parts))
+        _assert_holds(dense, held)
+        probe = _vectors(1, seed=step)[0]
+        mask = dense.rows["source"] == 1
+        assert set(_found(dense, probe, 10, mask)) <= {i for i in held if i % 3 == 1}
+        if dense.is_flat:
+            assert _found(dense, probe, 10) == _exact(held, probe, 10)
+    assert len(num_parts) > 1
+
+
+@pytest.mark.parametrize("flat_limit", [_NEVER, _FLAT_LIMIT])
+def test_a_dead_vector_stays_in_its_part_until_it_is_erased(
+    flat_limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _small_parts(monkeypatch)
+    dense, held = _build(450, flat_limit=flat_limit)
+    dead = list(held)[7]
+    sought = held[dead].tobytes()
+    dense, held = _update(dense, held, dead=[dead], num_new=3, flat_limit=flat_limit)
+    dense.save(_folder(tmp_path / "1"))
+    assert sought in (tmp_path / "1/dense.faiss").read_bytes()
+    erased = update_dense(
+        dense,
+        np.zeros(0, dtype=np.int64),
+        _vectors(0),
+        _rows([]),
+        probes=lambda: _vectors(5),
+        flat_limit=flat_limit,
+        erase=True,
+    )
+    erased.save(_folder(tmp_path / "2"))
+    assert all(sought not in path.read_bytes() for path in (tmp_path / "2").iterdir())
+    _assert_holds(erased, held)
+
+
+def test_updating_leaves_the_parent_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    _small_parts(monkeypatch)
+    dense, held = _build(450, flat_limit=_FLAT_LIMIT)
+    _update(dense, held, dead=list(held)[:300], num_new=100, flat_limit=_FLAT_LIMIT)
+    _assert_holds(dense, held)
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path

@@ -18,7 +18,8 @@ from index.errors import (
     StorageError,
 )
 from index.generations import Generations
-from index.manifest import Manifest, hash_file, write_manifest
+from index.manifest import Manifest, write_manifest
+from index.proven import hash_file
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from index.manifest import (
     MANIFEST,
     MANIFEST_HASH,
     Manifest,
-    hash_file,
     list_files,
     read_manifest,
     verify_files,
     write_manifest,
 )
+from index.proven import hash_file
 
 _FILES = {"dense.faiss": b"vectors " * 40, "lexical/a.store": b"words", "lexical/.managed.json": b"[]", "empty": b""}
 

@@ -57,7 +57,9 @@ def two_articles(tmp_path: Path) -> Path:
 def test_add_jsonl_prints_the_tally(cli: CommandLine, two_articles: Path) -> None:
     result = cli("add", two_articles)
     assert result.exit_code == 0
-    assert result.stdout == "2 added, 0 revised, 0 unchanged, 0 duplicates, 0 rejected; index: gen-000001\n"
+    tally, report = result.stdout.splitlines()
+    assert tally == "2 added, 0 revised, 0 unchanged, 0 duplicates, 0 rejected; index: gen-000001"
+    assert report.startswith("report: var/reports/add-")
     assert result.stderr == ""
 
 
@@ -147,8 +149,8 @@ def test_rejections_stand_in_the_json_with_item_and_reason(cli: CommandLine, tmp
         ("blank.md", b" \n\n ", "empty"),
         ("binary.txt", bytes(range(256)) * 20, "binary"),
         ("empty.jsonl", b"", ""),
-        ("letter.docx", b"PK", "not read"),
-        ("https://news.example/article", None, "not fetched"),
+        ("letter.odt", b"PK", "not read"),
+        ("https://", None, "not a well-formed web address"),
     ],
 )
 def test_what_cannot_be_read_is_one_line_on_stderr_and_a_failure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ import pytest
 
 from index.collection import Collection
 from index.errors import BadInputError, ModelError
-from index.types import Filters
+from index.sources.intake import Taken
+from index.types import Filters, FloatArray
 from qa.composition import Parts, build_pipeline
 from qa.config import Config
 from qa.service import Service, parse_as_of, service_status
+from qa.source_schedule import ScheduledSource, SourceSchedule
+from qa.source_status import SourceStatusFile
 from qa.types import Done
-from tests.fakes import HashEmbedder
+from tests.fakes import HashEmbedder, open_parts
 from tests.qa.helpers import LIBRARY, PIER, ScriptedGenerator, make_collection, replies
 from tests.qa.sentence_reader import SentenceReader
 
@@ -226,3 +229,101 @@ def test_closing_closes_the_generator(service: Service, generator: ScriptedGener
     wait_until(lambda: service.loading().is_ready, "readiness")
     service.close()
     assert generator.is_closed
+
+
+# Watched sources
+
+
+class OneArticle:
+    """An intake whose every address holds one article, which goes into the collection it was made for."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def take(self, address: str, **options: Any) -> Taken:
+        return Taken(self._collection.accept([LIBRARY]))
+
+
+def test_sources_are_read_once_the_models_are_there_and_shown_in_the_status(
+    collection: Collection, generator: ScriptedGenerator, tmp_path: Path
+) -> None:
+    source = ScheduledSource("https://news.example/rss", "News")
+
+    def build_schedule(parts: Parts) -> SourceSchedule:
+        statuses = SourceStatusFile(tmp_path / "sources.json")
+        return SourceSchedule([source], parts.collection, OneArticle(parts.collection), statuses)
+
+    service = Service(lambda report: make_parts(collection, generator), build_schedule)
+    service.start()
+    wait_until(lambda: service.loading().is_ready, "readiness")
+    wait_until(lambda: service.status()["sources"][0]["last_checked"], "the reading")
+    (status,) = service.status()["sources"]
+    assert (status["name"], status["added"], status["last_error"]) == ("News", 1, None)
+    wait_until(lambda: service.search("books lost in the flood")[0].passage.title == LIBRARY.title, "the article")
+    service.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "article-qa source"]
+
+
+def test_sources_that_cannot_be_set_up_leave_the_service_ready(
+    collection: Collection, generator: ScriptedGenerator, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(parts: Parts) -> SourceSchedule:
+        raise BadInputError("no such thing")
+
+    service = Service(lambda report: make_parts(collection, generator), fail)
+    service.start()
+    wait_until(lambda: service.loading().is_ready, "readiness")
+    assert service.status()["sources"] == []
+    assert "the sources are not read: no such thing" in caplog.text
+    service.close()
+
+
+# Another embedder
+
+
+def test_an_index_of_another_embedder_answers_by_words_while_it_is_rebuilt(tmp_path: Path) -> None:
+    open_parts(tmp_path).collection.add([PIER])
+    embedder = PausingEmbedder()
+    parts = open_parts(tmp_path, embedder=embedder)
+    pipeline = build_pipeline(Config(), parts.collection, embedder, SentenceReader(embedder), None)
+    service = Service(lambda report: Parts(parts.collection, pipeline, embedder, None))
+    service.start()
+    wait_until(lambda: service.loading().is_ready, "readiness")
+    wait_until(embedder.is_embedding.is_set, "the rebuild")
+    assert "questions are answered by words only" in service.status()["problem"]
+    found = service.search("the pier of Lindby")
+    assert (found[0].passage.title, found[0].cosine) == (PIER.title, 0.0)
+    embedder.go_on.set()
+    wait_until(lambda: service.status()["problem"] is None, "the switch")
+    assert service.status()["generation"] == "gen-000002"
+    assert service.search("the pier of Lindby")[0].cosine > 0
+    service.close()
+
+
+def test_a_running_service_does_not_replace_an_index_that_another_embedder_made_meanwhile(tmp_path: Path) -> None:
+    parts = open_parts(tmp_path)
+    parts.collection.add([PIER])
+    running = Service(lambda report: make_parts(parts.collection, None))
+    running.start()
+    wait_until(lambda: running.loading().is_ready, "readiness")
+    open_parts(tmp_path, embedder=HashEmbedder(dim=32, model_id="other")).collection.add([LIBRARY])
+    wait_until(lambda: running.status()["problem"], "the notice")
+    assert "restart to serve it" in running.status()["problem"]
+    time.sleep(2.2)  # two looks at the index
+    assert parts.generations.current() == "gen-000002"
+    assert running.status()["generation"] == "gen-000001"
+    running.close()
+
+
+class PausingEmbedder(HashEmbedder):
+    """Another embedder, which waits before it embeds the first passage."""
+
+    def __init__(self) -> None:
+        super().__init__(dim=32, model_id="other")
+        self.is_embedding = threading.Event()
+        self.go_on = threading.Event()
+
+    def embed_passages(self, texts: Sequence[str]) -> FloatArray:
+        self.is_embedding.set()
+        assert self.go_on.wait(20)
+        return super().embed_passages(texts)
