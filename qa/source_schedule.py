@@ -32,6 +32,7 @@ JITTER = 0.1  # so that sources of one interval drift apart
 RECHECK_AFTER = timedelta(hours=1)
 _THREADS = 3
 _LOOK_SECONDS = 0.5
+_FOLDER_WAIT_SECONDS = 30.0
 _BUSY_WAITS_SECONDS = (1.0, 3.0, 10.0, 30.0)
 
 
@@ -180,10 +181,19 @@ class SourceSchedule:
         while not self._stop.is_set():
             if folder.is_dir():
                 for batch in watch_folder(folder, self._stop):
-                    self._finish(state, self._guarded(lambda batch=batch: self._take_files(batch)))  # type: ignore[misc]
+                    self._take_batch(state, batch)
             if not self._stop.is_set():
                 self._finish(state, Taken(error=f"{folder} is no folder; it is watched again once it is there"))
-                self._stop.wait(min(self._delay(state.source, state.status.num_failures - 1), 60.0))
+                self._stop.wait(min(self._delay(state.source, 0), _FOLDER_WAIT_SECONDS))
+
+    def _take_batch(self, state: _State, batch: Sequence[Path | Rejection]) -> None:
+        """Take files until it works: unlike an address, they are not given a second time."""
+        while not self._stop.is_set():
+            taken = self._guarded(lambda: self._take_files(batch))
+            self._finish(state, taken)
+            if taken.error is None:
+                return
+            self._stop.wait(min(self._delay(state.source, 0), _FOLDER_WAIT_SECONDS))
 
     def _take_files(self, batch: Sequence[Path | Rejection]) -> Taken:
         return Taken(self._collection.accept(without_removed(_articles(batch), self._collection)))

@@ -153,8 +153,7 @@ def read_sitemap(body: bytes) -> dict[str, Any]:
         name = _local_name(element)
         if name in ("url", "sitemap"):
             is_index = is_index or name == "sitemap"
-            fields = {_local_name(node): (node.text or "").strip() for node in reversed(list(element.iter()))}
-            locations.append({key: value for key, value in fields.items() if key in _LOCATION_KEYS and value})
+            locations.append(_location(element))
             element.clear()
         if len(locations) >= _MAX_LOCATIONS:
             break
@@ -163,7 +162,14 @@ def read_sitemap(body: bytes) -> dict[str, Any]:
     return {"is_index": is_index, "locations": locations}
 
 
-_LOCATION_KEYS = ("loc", "lastmod", "publication_date", "title", "language")
+def _location(element: Any) -> dict[str, str]:
+    """What an entry says itself and what its news part says; pictures and videos have titles and places, too."""
+    fields = {name: node.text for node in element if (name := _local_name(node)) in ("loc", "lastmod")}
+    for node in element.iter():
+        name = _local_name(node)
+        if name in ("publication_date", "title", "language") and "news" in (etree.QName(node).namespace or ""):
+            fields.setdefault(name, node.text)
+    return {name: text.strip() for name, text in fields.items() if text and text.strip()}
 
 
 def _local_name(element: Any) -> str:

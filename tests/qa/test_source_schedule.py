@@ -66,8 +66,11 @@ class FakeCollection:
     accepted: list[Article] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
     error: Exception | None = None
+    failures: list[Exception] = field(default_factory=list)
 
     def accept(self, items: Iterable[Article | Rejection]) -> AddReport:
+        if self.failures:
+            raise self.failures.pop()
         items = list(items)
         articles = [one for one in items if isinstance(one, Article)]
         self.accepted += articles
@@ -360,6 +363,19 @@ def test_a_removed_article_is_not_brought_back_by_its_file(
     wait_until(lambda: setting.taken, "the reading")
     assert setting.collection.accepted == []
     assert "was removed" in setting.taken[0][1].report.rejected[0].reason
+
+
+def test_files_that_could_not_be_stored_are_tried_again(
+    setting: Setting, news: Path, running: list[SourceSchedule], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SourceSchedule, "_delay", lambda self, source, failures: 0.05)
+    setting.collection.failures = [StorageError("the disk is full")] * 2
+    schedule = setting.schedule(ScheduledSource(str(news)))
+    running.append(schedule)
+    schedule.start()
+    wait_until(lambda: setting.collection.accepted, "the file")
+    wait_until(lambda: len(setting.taken) == 3, "three readings")
+    assert [taken.error for _, taken in setting.taken] == ["the disk is full", "the disk is full", None]
 
 
 def test_a_folder_that_is_not_there_yet_is_watched_once_it_is(

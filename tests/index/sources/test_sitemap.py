@@ -74,7 +74,13 @@ def test_broken_xml_is_read_as_far_as_it_goes() -> None:
 
 
 def test_entities_are_neither_expanded_nor_opened() -> None:
-    body = b"""<!DOCTYPE urlset [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY x SYSTEM "file:///etc/passwd">]>
-    <urlset><url><loc>/1</loc><title>&b;&x;</title></url></urlset>"""
-    (entry,) = read(body).entries
-    assert entry.title is None
+    body = NEWS.replace(
+        b"<urlset",
+        b'<!DOCTYPE urlset [<!ENTITY a "ha"><!ENTITY b "&a;&a;"><!ENTITY x SYSTEM "file:///etc/passwd">]><urlset',
+    ).replace(b"Pier &amp; harbour", b"Pier &b;&x;")
+    assert read(body).entries[0].title == "Pier"
+
+
+def test_titles_of_pictures_are_not_those_of_articles() -> None:
+    start, end = NEWS.index(b"<news:news>"), NEWS.index(b"<image:image>")
+    assert read(NEWS[:start] + NEWS[end:]).entries[0].title is None
