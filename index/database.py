@@ -66,6 +66,15 @@ CREATE TABLE signature_bands (
     PRIMARY KEY (band, revision_id)
 ) WITHOUT ROWID;
 CREATE INDEX signature_bands_revision ON signature_bands (revision_id);
+CREATE TABLE near_duplicates (
+    revision_id       INTEGER NOT NULL REFERENCES revisions (revision_id) ON DELETE CASCADE,
+    other_revision_id INTEGER NOT NULL REFERENCES revisions (revision_id) ON DELETE CASCADE,
+    PRIMARY KEY (revision_id, other_revision_id)
+) WITHOUT ROWID;
+CREATE INDEX near_duplicates_other ON near_duplicates (other_revision_id);
+""",
+    """
+ALTER TABLE revisions ADD COLUMN seal BLOB;
 """,
 )
 """What each version of the schema adds to the one before; version 1 comes first."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.near_duplicates import Shingles, containment, shingles, words
+from index.near_duplicates import Shingles, containment, shingles_of, words
 from index.protocols import PassageSnapshot
 from index.types import Passage
 
@@ -44,7 +44,8 @@ def _is_repeated(snapshot: PassageSnapshot, passage: Passage, told: dict[int, _T
     if not snapshot.also_in(passage.revision_id):
         return False
     cluster = snapshot.cluster_of(passage.revision_id)
-    some, numbers = shingles(passage.text), _numbers(passage.text)
+    its_words = words(passage.text)
+    some, numbers = shingles_of(its_words), {word for word in its_words if any(map(str.isdigit, word))}
     known = told.get(cluster)
     if known is None:
         told[cluster] = _Told(some, numbers)
@@ -54,7 +55,3 @@ def _is_repeated(snapshot: PassageSnapshot, passage: Passage, told: dict[int, _T
         return True
     told[cluster] = _Told(np.union1d(known.shingles, some), known.numbers | numbers)
     return False
-
-
-def _numbers(text: str) -> set[str]:
-    return {word for word in words(text) if any(character.isdigit() for character in word)}

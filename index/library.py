@@ -5,23 +5,18 @@ Acknowledged means committed here. A batch is one transaction: all of it is in, 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from index.database import Database
 from index.errors import BadInputError, StorageError
+from index.library_rows import REVISION_COLUMNS, insert_revision, mend_revision, read_article
 from index.types import Article
 
 Verdict = Literal["added", "revised", "unchanged", "duplicate"]
-
-_REVISION_COLUMNS = (
-    "revision_id, article_id, content_hash, text_hash, title, text, url, source, published_at, metadata, accepted_at"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +42,11 @@ class Library:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @property
+    def database(self) -> Database:
+        """The file, for what else is kept about revisions in it."""
+        return self._database
 
     def accept(self, articles: Sequence[Article]) -> list[Verdict]:
         """Store a batch in one transaction; when this returns, the batch survives a crash.
@@ -82,12 +82,20 @@ class Library:
     def indexable_revision_ids(self) -> list[int]:
         """Ids, ascending, of what the index must hold: the current revision of every live article, where of several
         articles with one text only the first accepted counts."""
+        return list(self.live_texts())
+
+    def live_texts(self) -> dict[int, tuple[int, ...]]:
+        """Each of :meth:`indexable_revision_ids`, ascending, with the other current revisions that have its text."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT MIN(r.revision_id) FROM articles a JOIN revisions r ON r.revision_id = a.current_revision "
+                "SELECT MIN(r.revision_id), GROUP_CONCAT(r.revision_id) FROM articles a "
+                "JOIN revisions r ON r.revision_id = a.current_revision "
                 "WHERE a.status = 'live' GROUP BY r.text_hash ORDER BY 1"
             )
-            return [int(row[0]) for row in rows]
+            return {
+                int(first): tuple(sorted({int(some) for some in all_of_them.split(",")} - {first}))
+                for first, all_of_them in rows
+            }
 
     def revisions(self, revision_ids: Iterable[int]) -> Iterator[Revision]:
         """Read revisions one by one, in the order asked for.
@@ -97,7 +105,7 @@ class Library:
         for revision_id in revision_ids:
             with self._database.read() as connection:
                 row = connection.execute(
-                    f"SELECT {_REVISION_COLUMNS} FROM revisions WHERE revision_id = ?",  # noqa: S608 (constant names)
+                    f"SELECT {REVISION_COLUMNS} FROM revisions WHERE revision_id = ?",  # noqa: S608 (constant names)
                     (revision_id,),
                 ).fetchone()
             if row is not None:  # removed since the ids were listed
@@ -113,14 +121,31 @@ class Library:
             ).fetchone()
         return _revision(row) if row is not None else None
 
+    def is_removed(self, article_id: str) -> bool:
+        """Whether somebody removed the article, and nobody added it again since."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT status FROM articles WHERE article_id = ?", (article_id,)).fetchone()
+        return row is not None and row["status"] == "removed"
+
     def history(self, article_id: str) -> list[Revision]:
         """Every revision of an article, newest first."""
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT {_REVISION_COLUMNS} FROM revisions WHERE article_id = ? ORDER BY revision_id DESC",  # noqa: S608
+                f"SELECT {REVISION_COLUMNS} FROM revisions WHERE article_id = ? ORDER BY revision_id DESC",  # noqa: S608
                 (article_id,),
             ).fetchall()
         return [_revision(row) for row in rows]
+
+    def revised_on(self, revision_ids: Sequence[int]) -> dict[int, str]:
+        """The ISO date on which each of these revisions was accepted; first revisions are left out."""
+        marks = ", ".join("?" * len(revision_ids))
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT r.revision_id, r.accepted_at FROM revisions r WHERE r.revision_id IN ({marks}) AND EXISTS "  # noqa: S608 (only marks)
+                "(SELECT 1 FROM revisions e WHERE e.article_id = r.article_id AND e.revision_id < r.revision_id)",
+                list(revision_ids),
+            )
+            return {int(revision_id): str(accepted_at)[:10] for revision_id, accepted_at in rows}
 
     def list_articles(self, *, offset: int = 0, limit: int = 50, query: str = "") -> tuple[list[Revision], int]:
         """Live articles, newest first (undated last), whose title, source or url contains ``query``.
@@ -152,11 +177,34 @@ class Library:
             revisions = connection.execute("SELECT COUNT(*) FROM revisions").fetchone()[0]
         return LibraryCounts(int(live), int(revisions), int(removed))
 
+    def must_know(self, revision_ids: Collection[int], holder: str) -> None:
+        """Make sure that this is the library that something was built from: ids are never given twice.
+
+        :param holder: What holds these revisions, for the message.
+        :raises StorageError: If one of the ids was never given here.
+        """
+        with self._database.read() as connection:
+            row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'revisions'").fetchone()
+        highest = int(row[0]) if row is not None else 0
+        if max(revision_ids, default=0) > highest:
+            raise StorageError(
+                f"{self._database.path} is not what {holder} was built from: it is empty, damaged or an older copy; "
+                "restore it from a backup, or run `article-qa rebuild --full` to index what it holds now"
+            )
+
     def check(self) -> list[str]:
         """Read everything; one line a problem, none when all is well."""
         with self._database.read() as connection:
             problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
-            rows = connection.execute(f"SELECT {_REVISION_COLUMNS} FROM revisions")  # noqa: S608
+            problems += [
+                f"a row of {row[0]} belongs to no {row[2]}" for row in connection.execute("PRAGMA foreign_key_check")
+            ]
+            strayed = connection.execute(
+                "SELECT article_id FROM articles a WHERE status = 'live' AND current_revision IS NOT "
+                "(SELECT MAX(revision_id) FROM revisions r WHERE r.article_id = a.article_id)"
+            )
+            problems += [f"article {row[0]} has lost its newest revision; add the article again" for row in strayed]
+            rows = connection.execute(f"SELECT {REVISION_COLUMNS} FROM revisions")  # noqa: S608
             for row in rows:
                 try:
                     _revision(row)
@@ -166,7 +214,7 @@ class Library:
 
 
 def _qualified(table: str) -> str:
-    return ", ".join(f"{table}.{name}" for name in _REVISION_COLUMNS.split(", "))
+    return ", ".join(f"{table}.{name}" for name in REVISION_COLUMNS.split(", "))
 
 
 def _accept_one(connection: sqlite3.Connection, article: Article, now: str) -> Verdict:
@@ -180,10 +228,10 @@ def _accept_one(connection: sqlite3.Connection, article: Article, now: str) -> V
     else:
         article_id, is_live = str(known["article_id"]), known["status"] == "live"
         if is_live and known["content_hash"] == article.content_hash:
-            _mend(connection, int(known["revision_id"]), article)
+            mend_revision(connection, int(known["revision_id"]), article)
             return "unchanged"
     is_duplicate = not is_live and _is_text_live(connection, article.text_hash)
-    revision_id = _insert_revision(connection, article, article_id, now)
+    revision_id = insert_revision(connection, article, article_id, now)
     connection.execute(
         "UPDATE articles SET status = 'live', current_revision = ?, url = COALESCE(?, url), changed_at = ? "
         "WHERE article_id = ?",
@@ -214,61 +262,5 @@ def _is_text_live(connection: sqlite3.Connection, text_hash: str) -> bool:
     return row is not None
 
 
-def _mend(connection: sqlite3.Connection, revision_id: int, article: Article) -> None:
-    """Store again what the disk damaged of a revision; touches nothing when it is whole."""
-    connection.execute(
-        "UPDATE revisions SET text = :text, text_hash = :text_hash, metadata = :metadata WHERE revision_id = :id "
-        "AND (text != :text OR text_hash != :text_hash OR NOT json_valid(metadata))",
-        {
-            "id": revision_id,
-            "text": article.text,
-            "text_hash": article.text_hash,
-            "metadata": _metadata_json(article),
-        },
-    )
-
-
-def _metadata_json(article: Article) -> str:
-    return json.dumps(dict(article.metadata), ensure_ascii=False, default=str)
-
-
-def _insert_revision(connection: sqlite3.Connection, article: Article, article_id: str, now: str) -> int:
-    cursor = connection.execute(
-        "INSERT INTO revisions (article_id, content_hash, text_hash, title, text, url, source, published_at, metadata, "
-        "accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            article_id,
-            article.content_hash,
-            article.text_hash,
-            article.title,
-            article.text,
-            article.url,
-            article.source,
-            article.published_at,
-            _metadata_json(article),
-            now,
-        ),
-    )
-    return int(cursor.lastrowid or 0)
-
-
 def _revision(row: sqlite3.Row) -> Revision:
-    text = str(row["text"])
-    try:
-        metadata = json.loads(row["metadata"])
-    except ValueError:
-        metadata = None
-    if metadata is None or hashlib.sha256(text.encode("utf-8")).hexdigest() != row["text_hash"]:
-        raise StorageError(f"the stored text of article {row['article_id']} is damaged; add the article again")
-    article = Article(
-        article_id=row["article_id"],
-        title=row["title"],
-        text=text,
-        url=row["url"],
-        source=row["source"],
-        published_at=row["published_at"],
-        content_hash=row["content_hash"],
-        text_hash=row["text_hash"],
-        metadata=metadata,
-    )
-    return Revision(int(row["revision_id"]), article, row["accepted_at"])
+    return Revision(int(row["revision_id"]), read_article(row), row["accepted_at"])

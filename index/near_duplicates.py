@@ -27,12 +27,12 @@ Signature = npt.NDArray[np.uint32]
 """(128,): for each permutation the smallest value of any shingle."""
 
 VERSION = 1
-"""Of all that signatures and bands depend on; those of another version are made anew."""
+"""Of all that signatures, bands and verdicts depend on; those of another version are made anew."""
 
 SHINGLE_WORDS = 5
 MIN_WORDS = 40
-# So much of the words in common makes it one story whatever else differs: pages bring menus and captions along.
-SURE_RESEMBLANCE = 0.7
+# So much in common makes it one story, whatever its beginning is. Articles under one gallery of captions reach 0.8.
+SURE_RESEMBLANCE = 0.85
 # Less is enough when the beginnings agree: captions and appeals to subscribe recur further down.
 MIN_RESEMBLANCE = 0.5
 LEAD_WORDS = 100
@@ -108,12 +108,27 @@ def words(text: str) -> list[str]:
 
 def outline(text: str) -> Outline:
     all_words = words(text)
-    return Outline(_shingles(all_words), _shingles(all_words[:LEAD_WORDS]), len(all_words))
+    return Outline(shingles_of(all_words), shingles_of(all_words[:LEAD_WORDS]), len(all_words))
 
 
 def shingles(text: str) -> Shingles:
-    """Every run of five words; of a shorter text, the whole of it."""
-    return _shingles(words(text))
+    return shingles_of(words(text))
+
+
+def shingles_of(all_words: Sequence[str]) -> Shingles:
+    """Every run of five words; of fewer words, all of them together."""
+    # Each distinct word is hashed once; most words of a text recur.
+    hashes = {word: _word_hash(word) for word in set(all_words)}
+    values = np.array([hashes[word] for word in all_words], dtype=np.uint64)
+    if not len(values):
+        return values
+    width = min(SHINGLE_WORDS, len(values))
+    num_runs = len(values) - width + 1
+    runs: Shingles = np.zeros(num_runs, dtype=np.uint64)
+    for place in range(width):
+        # Multiplying first makes the order of the words count; unsigned overflow is the intended modulo.
+        runs = _mixed(runs * _MULTIPLIER + values[place : place + num_runs])
+    return np.unique(runs)
 
 
 def signature(some: Shingles) -> Signature:
@@ -159,21 +174,6 @@ def are_days_close(some: str | None, other: str | None) -> bool:
     if some is None or other is None:
         return True
     return abs((date.fromisoformat(some[:10]) - date.fromisoformat(other[:10])).days) <= MAX_DAYS_APART
-
-
-def _shingles(all_words: Sequence[str]) -> Shingles:
-    # Each distinct word is hashed once; most words of a text recur.
-    hashes = {word: _word_hash(word) for word in set(all_words)}
-    values = np.array([hashes[word] for word in all_words], dtype=np.uint64)
-    if not len(values):
-        return values
-    width = min(SHINGLE_WORDS, len(values))
-    num_runs = len(values) - width + 1
-    runs: Shingles = np.zeros(num_runs, dtype=np.uint64)
-    for place in range(width):
-        # Multiplying first makes the order of the words count; unsigned overflow is the intended modulo.
-        runs = _mixed(runs * _MULTIPLIER + values[place : place + num_runs])
-    return np.unique(runs)
 
 
 def _word_hash(word: str) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index.library import Revision
-from index.types import AddReport
+from index.types import AddReport, ClusterMember
 from qa.ui import text
+from qa.ui.also_in_html import also_in_html
 from qa.ui.html import Span, button, day, escape, link, list_items, marked_paragraphs, notice
 
 
@@ -69,12 +70,14 @@ def article_html(
     quote: tuple[Span, str] | None = None,
     num_revisions: int = 1,
     removal: str = "",
+    also_in: Sequence[ClusterMember] = (),
 ) -> str:
     """One article, whole.
 
     :param actions: Buttons for the head of the view, safe HTML.
     :param quote: Offsets and words to highlight; looked for again when the article was revised since.
     :param removal: What asks whether to remove the article, safe HTML; empty when it was not asked for.
+    :param also_in: Other articles that tell the same story nearly word for word.
     """
     article = revision.article
     span = _find(article.text, quote)
@@ -82,7 +85,8 @@ def article_html(
     spans = [(span, ' class="aq-focus"')] if span is not None else []
     return (
         f'<article class="aq-panel aq-reader"><header class="aq-actions">{actions}</header>{removal}'
-        f"<h2>{escape(article.title)}</h2>{_details(revision, num_revisions)}{changed}"
+        f"<h2>{escape(article.title)}</h2>{_details(revision, num_revisions)}"
+        f"{also_in_html(also_in, article.source)}{changed}"
         f'<div class="aq-text">{marked_paragraphs(article.text, spans)}</div></article>'
     )
 

@@ -117,9 +117,12 @@ class ArticlesPanel:
         try:
             revision = self._service.collection.article(article_id)
             num_revisions = len(self._service.collection.history(article_id))
+            also_in = self._service.collection.also_in(revision.revision_id)
         except ArticleQAError as error:
             return f'<div class="aq-panel">{notice("error", str(error))}</div>'
-        return article_html(revision, actions=close + remove, num_revisions=num_revisions, removal=removal)
+        return article_html(
+            revision, actions=close + remove, num_revisions=num_revisions, removal=removal, also_in=also_in
+        )
 
     def _removed(self, article_id: str) -> str:
         try:

@@ -124,6 +124,16 @@ def test_the_same_text_under_another_url_is_a_duplicate_and_indexed_once(library
     assert library.counts().num_articles == 2
 
 
+def test_each_live_text_comes_with_all_its_articles(library: Library) -> None:
+    library.accept([_article(), _article("It snowed."), _article(url="https://b.example")])
+    library.accept([_article("It hailed.", "https://c.example"), _article("It hailed.", "https://d.example")])
+    library.accept([_article("It snowed.", "https://e.example"), _article("It hailed.", "https://f.example")])
+    # The first article was revised at once: its first text lives on in the other one.
+    assert library.live_texts() == {2: (6,), 3: (), 4: (5, 7)}
+    library.remove([_article(url="https://d.example").article_id])
+    assert library.live_texts() == {2: (6,), 3: (), 4: (7,)}
+
+
 def test_a_duplicate_takes_the_place_of_a_removed_original(library: Library) -> None:
     library.accept([_article(), _article(url="https://b.example")])
     library.remove([_article().article_id])
@@ -247,7 +257,37 @@ def test_damaged_metadata_is_found(library: Library, tmp_path: Path) -> None:
     assert _article().article_id in problems[0]
 
 
-@pytest.mark.parametrize("column", ["text", "text_hash", "metadata"])
+@pytest.mark.parametrize(
+    "column", ["title", "url", "source", "published_at", "content_hash", "accepted_at", "metadata"]
+)
+def test_damage_to_any_column_is_found_and_not_given_out(library: Library, tmp_path: Path, column: str) -> None:
+    library.accept([_article(source="Post", published_at="2024-03-01", metadata={"a": 1})])
+    _execute(tmp_path, f"UPDATE revisions SET {column} = replace({column}, substr({column}, 2, 1), '7')")
+    assert len(library.check()) == 1
+    with pytest.raises(StorageError, match=r"is damaged.*add the article again"):
+        library.article(_article().article_id)
+
+
+def test_a_row_of_before_seals_is_read_without(library: Library, tmp_path: Path) -> None:
+    library.accept([_article()])
+    _execute(tmp_path, "UPDATE revisions SET seal = NULL, title = 'Other'")
+    assert _one(library, _article().article_id).title == "Other"
+
+
+def test_an_article_that_points_at_an_older_revision_is_found(library: Library, tmp_path: Path) -> None:
+    library.accept([_article()])
+    library.accept([_article("It snowed.")])
+    _execute(tmp_path, "UPDATE articles SET current_revision = 1")
+    assert "lost its newest revision" in library.check()[0]
+
+
+def test_a_revision_of_an_article_that_there_is_not_is_found(library: Library, tmp_path: Path) -> None:
+    library.accept([_article()])
+    _execute(tmp_path, "UPDATE revisions SET article_id = 'x'")
+    assert any("belongs to no articles" in problem for problem in library.check())
+
+
+@pytest.mark.parametrize("column", ["text", "text_hash", "title", "url", "metadata", "seal"])
 def test_adding_a_damaged_article_again_mends_it(library: Library, tmp_path: Path, column: str) -> None:
     library.accept([_article()])
     _execute(tmp_path, f"UPDATE revisions SET {column} = 'x'")
@@ -333,3 +373,13 @@ def test_revisions_come_in_the_order_asked_for_without_those_gone(library: Libra
     first, second, third = library.indexable_revision_ids()
     library.remove([numbered_article(1).article_id])
     assert [revision.revision_id for revision in library.revisions([third, second, first])] == [third, first]
+
+
+def test_only_later_revisions_have_a_date_of_revision(library: Library) -> None:
+    library.accept([_article("It rained."), _article("It hailed.", "https://a.example/2")])
+    library.accept([_article("It snowed.")])
+    (first, other, second) = (1, 2, 3)
+    (revision,) = library.revisions([second])
+    assert revision.article.text == "It snowed."
+    assert library.revised_on([first, other, second, 99]) == {second: revision.accepted_at[:10]}
+    assert library.revised_on([]) == {}

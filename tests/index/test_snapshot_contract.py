@@ -102,6 +102,11 @@ class PassageSnapshotContract(ABC):
         with pytest.raises(KeyError):
             snapshot.fetch([known, unknown])
 
+    def test_an_article_that_nobody_repeats_is_a_cluster_of_its_own(self, snapshot: PassageSnapshot) -> None:
+        for passage in snapshot.all_passages():
+            assert snapshot.also_in(passage.revision_id) == ()
+            assert snapshot.cluster_of(passage.revision_id) == passage.revision_id
+
     # Searching
 
     def test_the_words_of_a_question_find_their_passages(self, snapshot: PassageSnapshot) -> None:
