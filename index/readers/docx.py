@@ -139,10 +139,19 @@ def _blocks(parent: _Element) -> Iterator[Block]:
         if child.tag == f"{_W}p":
             yield _paragraph(child)
         elif child.tag == f"{_W}tr":
-            cells = (" ".join(block.text for block in _blocks(cell)) for cell in child.iter(f"{_W}tc"))
+            cells = (" ".join(block.text for block in _blocks(cell)) for cell in _cells(child))
             yield Block(" | ".join(clean_line(cell) for cell in cells).strip("| "), "tr")
         elif child.tag not in _LEFT_OUT:
             yield from _blocks(child)
+
+
+def _cells(row: _Element) -> Iterator[_Element]:
+    """The cells of one row, not those of tables within its cells: they are part of these."""
+    for child in row:
+        if child.tag == f"{_W}tc":
+            yield child
+        elif child.tag not in _LEFT_OUT:
+            yield from _cells(child)
 
 
 def _paragraph(paragraph: _Element) -> Block:

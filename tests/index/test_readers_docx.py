@@ -113,6 +113,22 @@ def test_text_in_a_content_control_is_read() -> None:
     assert _extract(document)["text"] == f"{_SENTENCE}\n\nInside."
 
 
+def _nested_tables(depth: int) -> str:
+    start, end = "<w:tbl><w:tr><w:tc><w:p><w:r><w:t>cell</w:t></w:r></w:p>", "</w:tc></w:tr></w:tbl>"
+    return f"<w:document {_W}><w:body>{start * depth}{end * depth}</w:body></w:document>"
+
+
+def test_a_table_within_a_cell_is_read_once() -> None:
+    record = _extract(_with_member("word/document.xml", _nested_tables(2).encode()))
+    assert record["text"] == "cell cell"
+
+
+@pytest.mark.timeout(30)
+def test_deeply_nested_tables_take_no_longer_for_it() -> None:
+    record = _extract(_with_member("word/document.xml", _nested_tables(80).encode()))
+    assert record["text"] == " ".join(["cell"] * 80)
+
+
 def test_the_date_that_python_docx_writes_is_no_publication_date() -> None:
     assert _extract(_document(_SENTENCE))["published_at"] is None
 
