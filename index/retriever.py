@@ -6,15 +6,17 @@ Knows nothing of answers. The weights were tuned on development questions; docs/
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 
+from index.different_passages import different_passages
 from index.embedder import Embedder
-from index.recency import recency
+from index.lexical import day_of
+from index.recency import DayRange, date_prior
 from index.snapshot import Snapshot
-from index.types import Candidate, Filters, FloatArray, RetrievedPassage
+from index.types import Candidate, Filters, FloatArray, Passage, RetrievedPassage
 
 _MIN_RANGE = 0.1
 
@@ -24,7 +26,7 @@ class FusionSettings:
     """How the two searches are weighed.
 
     ``depth``: passages asked of each search; ``dense_weight`` in [0, 1], BM25 gets the rest; ``recency_weight`` >= 0 is
-    added for an article of the reference day; ``half_life_days`` > 0.
+    added for an article of the reference day, or of the days the question speaks of; ``half_life_days`` > 0.
     """
 
     depth: int = 60
@@ -48,42 +50,91 @@ class Retriever:
         *,
         reference: date | None = None,
         filters: Filters | None = None,
+        window: DayRange | None = None,
     ) -> list[RetrievedPassage]:
         """The k best passages, best first; fewer when fewer are found.
 
         :param reference: The day newness counts from; None when it does not matter.
+        :param window: Days the question speaks of: their articles are looked for once more by themselves, and count
+            for more; others are found too.
         """
-        vector = self._embedder.embed_query(question)
-        candidates = snapshot.search(question, vector, max(self._settings.depth, k), filters)
+        # Vectors of two embedders cannot be compared: a generation of another one is searched by words only.
+        can_compare = snapshot.has_vectors_of(self._embedder.model_id)
+        vector = self._embedder.embed_query(question) if can_compare else None
+        depth = max(self._settings.depth, k)
+        candidates = snapshot.search(question, vector, depth, filters)
+        narrowed = narrowed_filters(filters, window) if window is not None else None
+        if narrowed is not None:
+            found = {candidate.passage_id for candidate in candidates}
+            inside = snapshot.search(question, vector, depth, narrowed)
+            candidates += [candidate for candidate in inside if candidate.passage_id not in found]
         if not candidates:
             return []
-        scores = fuse(candidates, self._settings, reference)
+        scores = fuse(candidates, self._settings, reference, window)
         # Of equals the older passage first, so that a rebuilt index answers like the one it replaces.
-        order = np.lexsort((np.array([candidate.passage_id for candidate in candidates]), -scores))[:k]
-        chosen = [candidates[i] for i in order]
-        passages = snapshot.fetch([candidate.passage_id for candidate in chosen])
+        order = np.lexsort((np.array([candidate.passage_id for candidate in candidates]), -scores))
+        scored = {candidates[i].passage_id: (candidates[i], float(scores[i])) for i in order}
+        passages = different_passages(snapshot, list(scored), k)
         return [
-            RetrievedPassage(
-                passage, rank, float(scores[i]), "retrieval", cosine=candidates[i].cosine, bm25=candidates[i].bm25
-            )
-            for rank, (passage, i) in enumerate(zip(passages, order, strict=True), start=1)
+            _retrieved(snapshot, passage, rank, *scored[passage.passage_id])
+            for rank, passage in enumerate(passages, start=1)
         ]
 
 
-def fuse(candidates: Sequence[Candidate], settings: FusionSettings, reference: date | None) -> FloatArray:
+def _retrieved(snapshot: Snapshot, passage: Passage, rank: int, candidate: Candidate, score: float) -> RetrievedPassage:
+    also_in = snapshot.also_in(passage.revision_id)
+    return RetrievedPassage(
+        passage,
+        rank,
+        score,
+        "retrieval",
+        cosine=candidate.cosine,
+        bm25=candidate.bm25,
+        also_in=also_in,
+        cluster=snapshot.cluster_of(passage.revision_id) if also_in else None,
+    )
+
+
+def narrowed_filters(filters: Filters | None, window: DayRange) -> Filters | None:
+    """What a caller's filters leave of a window; None when that is nothing."""
+    filters = filters or Filters()
+    first, last = window.ordinals
+    if filters.published_after is not None:
+        first = max(first, day_of(filters.published_after))
+    if filters.published_before is not None:
+        last = min(last, day_of(filters.published_before))
+    if first > last:
+        return None
+    return replace(filters, published_after=_iso(first), published_before=_iso(last))
+
+
+def fuse(
+    candidates: Sequence[Candidate],
+    settings: FusionSettings,
+    reference: date | None,
+    window: DayRange | None = None,
+) -> FloatArray:
     """One score (n,) for each candidate, higher is better.
 
     BM25 is divided by its best, cosines are stretched from the worst to the best candidate, so that both lie in [0, 1]
     and keep the lead of the first (convex combination; Bruch et al., "An Analysis of Fusion Functions for Hybrid
-    Retrieval", TOIS 2023). They are summed by weight, and the recency prior is added.
+    Retrieval", TOIS 2023). They are summed by weight, and the prior for the article's date is added.
     """
     bm25 = np.array([candidate.bm25 for candidate in candidates], dtype=np.float32)
     cosine = np.array([max(candidate.cosine, 0.0) for candidate in candidates], dtype=np.float32)
     scores = settings.dense_weight * _stretched(cosine) + (1 - settings.dense_weight) * _by_best(bm25)
-    if reference is not None and settings.recency_weight > 0:
-        days = np.array([candidate.day for candidate in candidates], dtype=np.int64)
-        scores = scores + settings.recency_weight * recency(days, reference, settings.half_life_days)
+    days = np.array([candidate.day for candidate in candidates], dtype=np.int64)
+    dated = date_prior(days, reference, window, settings.half_life_days)
+    if dated is not None:
+        scores = scores + settings.recency_weight * dated
     return np.asarray(scores, dtype=np.float32)
+
+
+def _iso(ordinal: float) -> str | None:
+    """A day as filters have it; the open ends of a window stay open."""
+    if not 1 <= ordinal <= date.max.toordinal():
+        return None
+    return date.fromordinal(int(ordinal)).isoformat()
 
 
 def _by_best(scores: FloatArray) -> FloatArray:

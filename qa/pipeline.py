@@ -24,10 +24,14 @@ from qa.evidence import EvidenceReader
 from qa.excerpts import best_excerpts
 from qa.followup import standalone_question
 from qa.generators.protocol import Generator
+from qa.independent import clusters_of
+from qa.newest_answer import gives_amount_of
 from qa.prompts import context_messages
 from qa.question_check import checked_question
+from qa.revision_dates import RevisedOn, with_revision_dates
 from qa.span_answer import EvidenceWeights, SpanAnswer, choose_answer, priors, rank_by_evidence
 from qa.types import Answer, Citation, Done, Event, EvidenceFound, Mode, Models, Outcome, TextWritten, Turn
+from qa.window_finder import WindowFinder
 from qa.writer import AnswerWriter, WriterSettings
 
 NOT_IN_ARTICLES = "The articles do not say."
@@ -64,6 +68,7 @@ class Pipeline:
 
     :param generator: None when only fast answers are wanted.
     :param today: The clock that "today" is read from.
+    :param revised_on: See :meth:`index.collection.Collection.revised_on`; None when no article has revisions.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Pipeline:
         calibration: Calibration | None = None,
         settings: PipelineSettings | None = None,
         today: Callable[[], date] = date.today,
+        revised_on: RevisedOn | None = None,
     ) -> None:
         self._source = source
         self._retriever = retriever
@@ -89,6 +95,8 @@ class Pipeline:
         self._settings = settings or PipelineSettings()
         self._writer_settings = WriterSettings()
         self._today = today
+        self._revised_on = revised_on
+        self._windows = WindowFinder(retriever)
 
     def ask(
         self,
@@ -98,12 +106,14 @@ class Pipeline:
         history: Sequence[Turn] = (),
         mode: Mode = "full",
         filters: Filters | None = None,
+        use_date_window: bool = True,
     ) -> Iterator[Event]:
         """Answer a question: EvidenceFound, then TextWritten while the model writes, then exactly one Done.
 
         Closing the iterator stops the writing.
 
         :param as_of: The day the question is asked on; newer articles count for more, as seen from it.
+        :param use_date_window: Let articles of the days that the question speaks of ("last week") count for more.
         :param history: Earlier turns, oldest first, for questions like "and who owns it?".
         :raises BadInputError: If the question is empty or too long, the mode unknown, or the history malformed.
         :raises ModelError: If a model fails, or mode is "full" without a generator.
@@ -114,13 +124,14 @@ class Pipeline:
         snapshot = self._source.snapshot()
         if snapshot is None or snapshot.num_passages == 0:
             generation = snapshot.generation if snapshot is not None else None
-            yield Done(
-                self._answer(AskedQuestion(question, question, generation, mode, clock), "no_articles", NO_ARTICLES)
-            )
+            asked = AskedQuestion(question, question, generation, mode, clock)
+            yield Done(self._answer(asked, "no_articles", NO_ARTICLES))
             return
         standalone = standalone_question(question, history, generator)
-        asked = AskedQuestion(question, standalone, snapshot.generation, mode, clock)
-        self._find_evidence(asked, snapshot, as_of, filters)
+        asked = AskedQuestion(question, standalone, snapshot.generation, mode, clock, as_of, self._today())
+        if use_date_window:
+            asked.window = self._windows.find(standalone, snapshot, asked.day)
+        self._find_evidence(asked, snapshot, filters)
         yield from self._answered(asked, generator)
 
     def ask_given(
@@ -138,8 +149,8 @@ class Pipeline:
         :raises ModelError: If a model fails, or mode is "full" without a generator.
         """
         question = self._checked(question, mode)
-        asked = AskedQuestion(question, question, None, mode, Clock())
-        self._read(asked, passages, None, reference_date(question, as_of, self._today()))
+        asked = AskedQuestion(question, question, None, mode, Clock(), as_of, self._today())
+        self._read(asked, passages, None)
         yield from self._answered(asked, self._generator if mode == "full" else None)
 
     def search(
@@ -156,7 +167,8 @@ class Pipeline:
         if snapshot is None or snapshot.num_passages == 0:
             return []
         reference = reference_date(query, as_of, self._today())
-        return self._retriever.retrieve(snapshot, query, k, reference=reference, filters=filters)
+        found = self._retriever.retrieve(snapshot, query, k, reference=reference, filters=filters)
+        return with_revision_dates(found, self._revised_on)
 
     def prewarm(self) -> None:
         """Read what all questions share into the generator's cache, so that the first one need not wait for it."""
@@ -175,29 +187,32 @@ class Pipeline:
             raise ModelError("no answering model is configured; ask with mode 'fast' or set generator.engine")
         return checked_question(question, self._settings.max_question_chars)
 
-    def _find_evidence(
-        self, asked: AskedQuestion, snapshot: Snapshot, as_of: date | None, filters: Filters | None
-    ) -> None:
+    def _find_evidence(self, asked: AskedQuestion, snapshot: Snapshot, filters: Filters | None) -> None:
         """Hops 3 and 4: retrieve, then read each passage."""
-        reference = reference_date(asked.standalone, as_of, self._today())
         found = self._retriever.retrieve(
-            snapshot, asked.standalone, self._settings.num_candidates, reference=reference, filters=filters
+            snapshot,
+            asked.standalone,
+            self._settings.num_candidates,
+            reference=asked.reference,
+            filters=filters,
+            window=asked.days,
         )
         asked.clock.retrieve = asked.clock.now()
         whole = self._whole_collection(snapshot) if filters is None or filters.is_empty else None
-        self._read(asked, found, whole, reference)
+        self._read(asked, with_revision_dates(found, self._revised_on), whole)
 
     def _read(
         self,
         asked: AskedQuestion,
         found: Sequence[RetrievedPassage],
         whole: Sequence[Passage] | None,
-        reference: date | None,
     ) -> None:
         """Read the passages, rank them by what was read, and choose the words that answer best."""
         readings = self._reader.read(asked.standalone, [retrieved.passage for retrieved in found])
-        log_odds = priors(found, self._weights, reference)
-        span = choose_answer(asked.standalone, found, readings, log_odds, self._weights)
+        log_odds = priors(found, self._weights, asked.reference, asked.days)
+        span = choose_answer(
+            asked.standalone, found, readings, log_odds, self._weights, asked.days, clusters=clusters_of(found)
+        )
         asked.best_cosine = max((retrieved.cosine for retrieved in found), default=0.0)
         ranked, readings = rank_by_evidence(found, readings, log_odds)
         by_id = {retrieved.passage.passage_id: retrieved for retrieved in ranked}
@@ -240,6 +255,9 @@ class Pipeline:
         verdict = writer.judge()
         signals = signals_of(span, asked.best_cosine, verdict, is_whole_collection=asked.is_whole_collection)
         decision = decide(span, verdict, signals, self._calibration)
+        if span.earlier is not None and gives_amount_of(decision.short_answer, span.earlier, span.text):
+            # The newest amount wins, whichever the model took.
+            decision = decide(span, None, signals, self._calibration)
         confidence, short_answer = decision.confidence, decision.short_answer
         if confidence < self._settings.min_confidence:
             refused = self._answer(asked, "not_in_articles", NOT_IN_ARTICLES, confidence=confidence)

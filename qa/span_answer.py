@@ -8,19 +8,21 @@ tuned on development questions; docs/experiments.md has the figures.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
 
 from index.lexical import day_of
-from index.recency import recency
+from index.recency import DayRange, date_prior
 from index.types import RetrievedPassage
 from index.words import content_stems
 from qa.answer_types import fits_question
 from qa.evidence import Reading, ScoredSpan
+from qa.independent import independent, log_sum
 from qa.metrics import normalise
+from qa.newest_answer import EarlierAnswer, Option, newest_of
 
 _MAX_MARGIN = 10.0
 _PAIRS = (("(", ")"), ("“", "”"), ('"', '"'), ("‘", "’"))
@@ -47,7 +49,8 @@ class SpanAnswer:
 
     [start, end): offsets into the passage's text. ``log_odds``: summed over all passages that give these words, without
     the prior; ``margin`` >= 0: by how much they lead the next other answer, prior included; ``relevance``: log-odds
-    that any passage answers, whatever the words; ``num_passages``: that give these words.
+    that any passage answers, whatever the words; ``num_passages``: that give these words; ``earlier``: what an older
+    article gave as the amount, before it changed.
     """
 
     text: str
@@ -58,20 +61,25 @@ class SpanAnswer:
     margin: float
     relevance: float
     num_passages: int
+    earlier: EarlierAnswer | None = None
 
 
 def priors(
-    passages: Sequence[RetrievedPassage], weights: EvidenceWeights, reference: date | None = None
+    passages: Sequence[RetrievedPassage],
+    weights: EvidenceWeights,
+    reference: date | None = None,
+    window: DayRange | None = None,
 ) -> list[float]:
     """Log-odds (n,) that each passage brings along before it is read; the best one's are 0.
 
     :param reference: The day that newness counts from; None when it does not matter.
+    :param window: Days the question speaks of; see :func:`index.recency.date_prior`.
     """
     log_odds = [weights.retrieval * retrieved.score for retrieved in passages]
-    if reference is not None:
-        days = np.array([day_of(retrieved.passage.published_at) for retrieved in passages], dtype=np.int64)
-        newness = recency(days, reference, weights.half_life_days)
-        log_odds = [some + weights.recency * float(new) for some, new in zip(log_odds, newness, strict=True)]
+    days = np.array([day_of(retrieved.passage.published_at) for retrieved in passages], dtype=np.int64)
+    dated = date_prior(days, reference, window, weights.half_life_days)
+    if dated is not None:
+        log_odds = [some + weights.recency * float(worth) for some, worth in zip(log_odds, dated, strict=True)]
     best = max(log_odds, default=0.0)
     return [some - best for some in log_odds]
 
@@ -98,11 +106,18 @@ def choose_answer(
     readings: Sequence[Reading],
     log_odds: Sequence[float],
     weights: EvidenceWeights,
+    window: DayRange | None = None,
+    *,
+    clusters: Mapping[int, int] | None = None,
 ) -> SpanAnswer | None:
-    """The answer with the highest summed odds; None when there is no span at all.
+    """The answer with the highest summed odds, or the newest of amounts that changed; None when there is no span.
 
     :param log_odds: Of each passage, see :func:`priors`.
+    :param window: Days the question speaks of; amounts of other days do not take part.
+    :param clusters: Cluster of each revision that has near-duplicates: such articles agree with each other by origin,
+        and count as one.
     """
+    clusters = clusters or {}
     votes: dict[str, _Votes] = {}
     for retrieved, reading, prior in zip(passages, readings, log_odds, strict=True):
         for span in reading.spans:
@@ -110,21 +125,26 @@ def choose_answer(
             key = normalise(text)
             if key:
                 cost = _cost(question, text, weights)
-                votes.setdefault(key, _Votes()).add(_Vote(retrieved, span, prior + span.log_odds - cost))
+                votes.setdefault(key, _Votes(clusters)).add(_Vote(retrieved, span, prior + span.log_odds - cost))
     ranked = sorted(votes.values(), key=lambda some: -some.weight)
     if not ranked:
         return None
-    best = max(ranked[0].votes, key=lambda vote: vote.weight)
-    margin = min(ranked[0].weight - ranked[1].weight, _MAX_MARGIN) if len(ranked) > 1 else _MAX_MARGIN
+    options = [_option(some) for some in ranked]
+    chosen, earlier = newest_of(question, options, window)
+    best = options[chosen]
+    # Two amounts of which one grew into the other are one answer: the lead is over all else.
+    others = [some.weight for i, some in enumerate(ranked) if i not in (chosen, earlier)]
+    lead = ranked[0].weight - max(others, default=-math.inf)
     return SpanAnswer(
-        text=tidy_span(best.retrieved.passage.text[best.span.start : best.span.end]),
+        text=best.text,
         retrieved=best.retrieved,
-        start=best.span.start,
-        end=best.span.end,
-        log_odds=_log_sum([vote.span.log_odds for vote in ranked[0].votes]),
-        margin=margin,
-        relevance=_log_sum([reading.relevance for reading in readings]),
-        num_passages=len({vote.retrieved.passage.passage_id for vote in ranked[0].votes}),
+        start=best.start,
+        end=best.end,
+        log_odds=log_sum([vote.span.log_odds for vote in ranked[chosen].counted]),
+        margin=min(lead, _MAX_MARGIN),
+        relevance=_relevance(passages, readings, clusters),
+        num_passages=len({vote.retrieved.passage.passage_id for vote in ranked[chosen].counted}),
+        earlier=EarlierAnswer(options[earlier].text, options[earlier].retrieved) if earlier is not None else None,
     )
 
 
@@ -150,14 +170,34 @@ class _Vote:
 
 @dataclass(slots=True)
 class _Votes:
-    """All that speaks for one answer; weights are log-odds."""
+    """All that speaks for one answer; weights are log-odds. ``counted``: each cluster's votes by one article only."""
 
+    clusters: Mapping[int, int]
     votes: list[_Vote] = field(default_factory=list)
+    counted: list[_Vote] = field(default_factory=list)
     weight: float = -math.inf
 
     def add(self, vote: _Vote) -> None:
         self.votes.append(vote)
-        self.weight = _log_sum([known.weight for known in self.votes])
+        self.counted = independent(
+            self.votes, lambda some: some.retrieved.passage.revision_id, lambda some: some.weight, self.clusters
+        )
+        self.weight = log_sum([known.weight for known in self.counted])
+
+
+def _relevance(passages: Sequence[RetrievedPassage], readings: Sequence[Reading], clusters: Mapping[int, int]) -> float:
+    """Log-odds that any passage answers, whatever the words."""
+    read = list(zip(passages, readings, strict=True))
+    counted = independent(read, lambda some: some[0].passage.revision_id, lambda some: some[1].relevance, clusters)
+    return log_sum([reading.relevance for _, reading in counted])
+
+
+def _option(votes: _Votes) -> Option:
+    """An answer where it stands best."""
+    best = max(votes.votes, key=lambda vote: vote.weight)
+    start, end = best.span.start, best.span.end
+    text = tidy_span(best.retrieved.passage.text[start:end])
+    return Option(text, best.retrieved, start, end, best.span.log_odds)
 
 
 def _cost(question: str, text: str, weights: EvidenceWeights) -> float:
@@ -169,9 +209,3 @@ def _cost(question: str, text: str, weights: EvidenceWeights) -> float:
 
 def _sigmoid(value: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(-500.0, min(500.0, value))))
-
-
-def _log_sum(values: Sequence[float]) -> float:
-    """log(sum(exp(values))), without overflow."""
-    highest = max(values)
-    return highest + math.log(sum(math.exp(value - highest) for value in values))

@@ -5,11 +5,12 @@ The JSON form of :class:`Answer` is a public contract.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from index.types import RetrievedPassage
+from index.types import ClusterMember, RetrievedPassage
+from qa.date_windows import DateWindow
 
 Outcome = Literal["answered", "not_in_articles", "no_articles"]
 Mode = Literal["fast", "full"]
@@ -65,11 +66,25 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """One sentence to be shown beside an answer.
+
+    ``kind``: "age" (the evidence is old for what is asked), "earlier" (what an older article gave as the amount), or
+    "updated" (a cited article was revised before the version that is cited).
+    """
+
+    kind: Literal["age", "earlier", "updated"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The reply to one question.
 
     ``short_answer`` is None unless ``outcome`` is "answered". ``answer`` holds the sentences to show, with [n] markers.
-    ``confidence`` is a calibrated probability that the short answer is right.
+    ``confidence`` is a calibrated probability that the short answer is right. ``date_window``: the days the question
+    was taken to speak of, whose articles counted for more; None when it speaks of none, or when it was asked without.
+    ``notes``: what should be shown beside the answer.
     """
 
     question: str
@@ -83,6 +98,8 @@ class Answer:
     passages: tuple[RetrievedPassage, ...] = ()
     generation: str | None = None
     seconds: Seconds = field(default_factory=Seconds)
+    date_window: DateWindow | None = None
+    notes: tuple[Note, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -106,6 +123,8 @@ class Answer:
                 "first_token": None if self.seconds.first_token is None else round(self.seconds.first_token, 4),
                 "total": round(self.seconds.total, 4),
             },
+            "date_window": _window_json(self.date_window) if self.date_window is not None else None,
+            "notes": [{"kind": note.kind, "text": note.text} for note in self.notes],
         }
 
 
@@ -153,7 +172,17 @@ def passage_json(retrieved: RetrievedPassage) -> dict[str, Any]:
         "text": passage.text,
         "char_start": passage.start,
         "char_end": passage.end,
+        "updated_on": retrieved.updated_on,
+        "also_in": also_in_json(retrieved.also_in),
     }
+
+
+def also_in_json(members: Sequence[ClusterMember]) -> list[dict[str, str | None]]:
+    """Other articles that tell the same story nearly word for word, in the public contract."""
+    return [
+        _article_json(member.article_id, member.title, member.url, member.source, member.published_at)
+        for member in members
+    ]
 
 
 def _citation_json(citation: Citation) -> Mapping[str, Any]:
@@ -165,6 +194,21 @@ def _citation_json(citation: Citation) -> Mapping[str, Any]:
         "quote": citation.quote,
         "char_start": start,
         "char_end": end,
+        "updated_on": citation.retrieved.updated_on,
+        "also_in": also_in_json(citation.retrieved.also_in),
+    }
+
+
+def _window_json(window: DateWindow) -> dict[str, Any]:
+    """Days are ISO dates, both included; null where the window is open. ``source`` dates the event, if there is one."""
+    source = window.source
+    return {
+        "phrase": window.phrase,
+        "after": window.after.isoformat() if window.after is not None else None,
+        "before": window.before.isoformat() if window.before is not None else None,
+        "source": {"article_id": source.article_id, "title": source.title, "published_at": source.published_at}
+        if source is not None
+        else None,
     }
 
 

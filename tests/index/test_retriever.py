@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.retriever import FusionSettings, Retriever, fuse
+from index.recency import DayRange
+from index.retriever import FusionSettings, Retriever, fuse, narrowed_filters
 from index.snapshot import Snapshot
 from index.types import Article, Candidate, Filters, make_article
 from tests.fakes import HashEmbedder, numbered_articles, open_parts
@@ -179,3 +180,44 @@ def test_a_slightly_newer_article_does_not_displace_the_right_one(tmp_path: Path
         _snapshot(tmp_path, [right, newer]), "What does subject5 cost?", 2, reference=_DAY
     )
     assert found[0].passage.title == "Subject5 price"
+
+
+# Windows
+
+
+def test_articles_of_the_window_come_first_and_others_are_found_too(tmp_path: Path) -> None:
+    days = ["2023-03-10", "2023-09-10", "2024-03-28", None]
+    articles = [
+        make_article(f"The price of oil is {n} dollars.", title="Oil price", url=f"u{n}", published_at=day)
+        for n, day in enumerate(days)
+    ]
+    window = DayRange(date(2023, 3, 1), date(2023, 3, 31), 2)
+    found = Retriever(HashEmbedder()).retrieve(
+        _snapshot(tmp_path, articles), "What is the price of oil?", 4, window=window
+    )
+    assert found[0].passage.published_at == "2023-03-10"
+    assert {retrieved.passage.published_at for retrieved in found} == set(days)
+
+
+def test_articles_of_the_window_are_found_behind_any_number_of_better_ones(tmp_path: Path) -> None:
+    fitting = [
+        make_article(f"The price of oil is {n} dollars.", title="Oil price", url=f"u{n}", published_at="2024-01-01")
+        for n in range(40)
+    ]
+    inside = make_article("Oil was dear in spring, said a baker.", title="Bread", url="in", published_at="2023-03-10")
+    retriever = Retriever(HashEmbedder(), FusionSettings(depth=5, recency_weight=2.0))
+    snapshot = _snapshot(tmp_path, [*fitting, inside])
+    window = DayRange(date(2023, 3, 1), date(2023, 3, 31))
+    assert retriever.retrieve(snapshot, "the price of oil", 5, window=window)[0].passage.title == "Bread"
+    assert "Bread" not in {r.passage.title for r in retriever.retrieve(snapshot, "the price of oil", 5)}
+
+
+def test_filters_stay_hard_inside_a_window() -> None:
+    window = DayRange(date(2023, 3, 1), date(2023, 3, 31), 2)
+    narrowed = narrowed_filters(Filters("2023-03-15", None, "Star"), window)
+    assert narrowed == Filters("2023-03-15", "2023-04-02", "Star")
+    assert narrowed_filters(Filters(published_before="2023-03-10"), window) == Filters("2023-03-01", "2023-03-10")
+    assert narrowed_filters(Filters(published_after="2024-01-01"), window) is None
+    assert narrowed_filters(None, DayRange(None, date(2023, 3, 1))) == Filters(None, "2023-03-01")
+    assert narrowed_filters(None, DayRange(date(2023, 3, 1), None)) == Filters("2023-03-01", None)
+    assert narrowed_filters(None, DayRange(date(9999, 12, 1), date.max, 31)) == Filters("9999-12-01", None)

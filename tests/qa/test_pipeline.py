@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import date
@@ -12,16 +13,17 @@ from typing import Any
 import pytest
 
 from index.collection import Collection
-from index.errors import BadInputError, ModelError
+from index.errors import BadInputError, ModelError, StorageError
 from index.retriever import Retriever
 from index.snapshot import Snapshot
-from index.types import Filters, Passage, RetrievedPassage, make_article
+from index.types import Article, Filters, Passage, RetrievedPassage, make_article
 from qa.calibration import Calibration, Logistic, Signals
-from qa.evidence import Reading
+from qa.evidence import Reading, ScoredSpan
 from qa.generators.protocol import Message
 from qa.pipeline import Pipeline, PipelineSettings
 from qa.prompts import passage_header
-from qa.types import Answer, Done, Event, EvidenceFound, TextWritten
+from qa.revision_dates import RevisedOn
+from qa.types import Answer, Done, Event, EvidenceFound, Note, TextWritten
 from tests.fakes import HashEmbedder
 from tests.qa.helpers import (
     ARTICLES,
@@ -54,10 +56,13 @@ ANSWER_KEYS = {
     "generation": str | None,
     "models": dict,
     "seconds": dict,
+    "date_window": dict | None,
+    "notes": list,
 }
 ARTICLE_KEYS = {"article_id": str, "title": str, "url": str | None, "source": str | None, "published_at": str | None}
-CITATION_KEYS = {"marker": int, **ARTICLE_KEYS, "quote": str, "char_start": int, "char_end": int}
-PASSAGE_KEYS = {"rank": int, "score": float, **ARTICLE_KEYS, "text": str, "char_start": int, "char_end": int}
+PLACE_KEYS = {"char_start": int, "char_end": int, "updated_on": str | None, "also_in": list}
+CITATION_KEYS = {"marker": int, **ARTICLE_KEYS, "quote": str, **PLACE_KEYS}
+PASSAGE_KEYS = {"rank": int, "score": float, **ARTICLE_KEYS, "text": str, **PLACE_KEYS}
 MODEL_KEYS = {"embedder": str, "evidence": str, "generator": str | None}
 SECONDS_KEYS = {"retrieve": float, "evidence": float, "first_token": float | None, "total": float}
 
@@ -79,6 +84,7 @@ def make_pipeline(
     reader: SentenceReader | None = None,
     calibration: Calibration = PLAIN_CALIBRATION,
     today: date = date(2024, 4, 1),
+    revised_on: RevisedOn | None = None,
     **settings: Any,
 ) -> Pipeline:
     """A pipeline that withholds nothing but what the model denies, unless ``settings`` say otherwise."""
@@ -93,6 +99,7 @@ def make_pipeline(
         calibration=calibration,
         settings=PipelineSettings(**values),
         today=lambda: today,
+        revised_on=revised_on,
     )
 
 
@@ -762,3 +769,134 @@ class BreaksWhileWriting(ScriptedGenerator):
             if task_of(messages) == "sentence" and number == 2:
                 raise ModelError("the engine is gone")
             yield piece
+
+
+# Dates
+
+
+def dated(text: str, day: str | None, title: str = "Flood", url: str | None = None) -> Article:
+    return make_article(text, title=title, url=url or f"https://x.example/{title}/{day}", published_at=day)
+
+
+def test_the_window_of_a_question_is_part_of_its_answer(two_articles: Collection) -> None:
+    answer = ask(make_pipeline(two_articles), "What did the pier cost last month?", mode="fast", as_of=date(2024, 4, 5))
+    assert answer.to_json()["date_window"] == {
+        "phrase": "last month",
+        "after": "2024-03-01",
+        "before": "2024-03-31",
+        "source": None,
+    }
+
+
+def test_a_question_can_be_asked_without_its_window(two_articles: Collection) -> None:
+    pipeline = make_pipeline(two_articles)
+    answer = ask(pipeline, "What did the pier cost last month?", mode="fast", use_date_window=False)
+    assert answer.date_window is None
+    assert answer.to_json()["date_window"] is None
+
+
+def test_windows_count_from_today_without_an_as_of(two_articles: Collection) -> None:
+    answer = ask(make_pipeline(two_articles, today=date(2024, 4, 1)), "What cost so much yesterday?", mode="fast")
+    assert answer.date_window is not None
+    assert answer.date_window.after == date(2024, 3, 31)
+
+
+@pytest.mark.parametrize("question", [COST, "What will open next week?", "What will open by 2050?"])
+def test_a_question_that_names_no_past_days_has_no_window(question: str, two_articles: Collection) -> None:
+    assert ask(make_pipeline(two_articles), question, mode="fast").date_window is None
+
+
+def test_of_like_articles_those_of_the_window_answer(tmp_path: Path) -> None:
+    days = {"2024-01-10": "five", "2024-03-10": "seven", "2024-05-10": "nine"}
+    texts = [dated(f"The price of oil is {price} dollars.", day, "Oil") for day, price in days.items()]
+    pipeline = make_pipeline(make_collection(tmp_path, texts), today=date(2024, 6, 1))
+    for phrase, price in (("in January", "five"), ("in March", "seven"), ("between 8 and 12 May", "nine")):
+        answer = ask(pipeline, f"What is the price of oil {phrase}?", mode="fast")
+        assert price in answer.answer
+
+
+def test_an_event_is_dated_by_the_articles_about_it(tmp_path: Path) -> None:
+    election = [
+        dated(f"Ada Holm won the election in Lindby with {n} votes.", f"2024-03-0{n}", f"Election {n}")
+        for n in (5, 6, 7)
+    ]
+    others = [dated("The harbour was dredged.", "2024-01-02", "Harbour"), PIER]
+    pipeline = make_pipeline(make_collection(tmp_path, [*election, *others]), today=date(2024, 4, 1))
+    window = ask(pipeline, "What has opened since the election in Lindby?", mode="fast").date_window
+    assert window is not None
+    assert (window.after, window.before) == (date(2024, 3, 5), None)
+    assert window.source is not None
+    assert (window.source.title, window.source.published_at) == ("Election 5", "2024-03-05")
+    assert ask(pipeline, "What has opened since the flood?", mode="fast").date_window is None
+
+
+def test_old_evidence_for_a_question_about_the_present_is_noted(two_articles: Collection) -> None:
+    pipeline = make_pipeline(two_articles)
+    answer = ask(pipeline, "Who is mayor of Lindby?", mode="fast", as_of=date(2024, 11, 25))
+    assert answer.to_json()["notes"] == [{"kind": "age", "text": "From an article of 25 March 2024, 8 months before."}]
+    assert ask(pipeline, "Who is mayor of Lindby?", mode="fast", as_of=date(2024, 4, 1)).notes == ()
+
+
+class CountReader(SentenceReader):
+    """Picks the number in each passage, alike in all of them."""
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
+        readings = []
+        for passage in passages:
+            match = re.search(r"[0-9]+ people", passage.text)
+            start, end = match.span() if match else (0, 3)
+            readings.append(Reading(2.0, (ScoredSpan(start, end, 2.0),)))
+        return readings
+
+
+def test_of_counts_that_rose_the_newest_answers_and_the_earlier_one_is_noted(tmp_path: Path) -> None:
+    old = [dated("In the flood 10 people died in Lindby.", "2024-03-02", f"Flood {n}") for n in range(2)]
+    old[1] = make_article(
+        "So far 10 people died in the Lindby flood.", title="Toll", url="https://x.example/t", published_at="2024-03-02"
+    )
+    new = make_article(
+        "In the flood 12 people died in Lindby.", title="News", url="https://x.example/n", published_at="2024-03-09",
+        source="Coast Daily",
+    )  # fmt: skip
+    pipeline = make_pipeline(make_collection(tmp_path, [*old, new]), reader=CountReader(HashEmbedder()))
+    answer = ask(pipeline, "How many people died in the Lindby flood?", mode="fast")
+    assert answer.short_answer == "12 people"
+    assert answer.citations[0].retrieved.passage.published_at == "2024-03-09"
+    assert answer.notes == (Note("earlier", "Earlier: 10 people (2 March 2024)."),)
+
+
+def test_the_model_does_not_bring_the_earlier_count_back(tmp_path: Path) -> None:
+    articles = [
+        dated("In the flood 10 people died in Lindby.", "2024-03-02", "Old"),
+        dated("In the flood 12 people died in Lindby.", "2024-03-09", "New"),
+    ]
+    generator = ScriptedGenerator(replies(short="10 people", sentence="In the flood 12 people died in Lindby."))
+    pipeline = make_pipeline(
+        make_collection(tmp_path, articles),
+        generator,
+        reader=CountReader(HashEmbedder()),
+        calibration=Calibration(read=Logistic(1.0, {}), written=Logistic(3.0, {})),
+    )
+    answer = ask(pipeline, "How many people died in the Lindby flood?")
+    assert answer.short_answer == "12 people"
+    assert [note.kind for note in answer.notes] == ["earlier"]
+
+
+def test_a_revised_article_is_cited_with_the_day_of_its_revision(tmp_path: Path) -> None:
+    collection = make_collection(tmp_path, [PIER])
+    collection.add([make_article(PIER.text + " It rained.", title=PIER.title, url=PIER.url, published_at="2024-03-25")])
+    pipeline = make_pipeline(collection, revised_on=collection.revised_on)
+    answer = ask(pipeline, COST, mode="fast")
+    (revision, _) = collection.history(answer.citations[0].retrieved.passage.article_id)
+    values = answer.to_json()
+    assert values["citations"][0]["updated_on"] == revision.accepted_at[:10]
+    assert {passage["updated_on"] for passage in values["passages"]} == {revision.accepted_at[:10]}
+    assert [note["kind"] for note in values["notes"]] == ["updated"]
+    assert ask(make_pipeline(collection), COST, mode="fast").to_json()["citations"][0]["updated_on"] is None
+
+
+def test_a_library_that_cannot_be_read_keeps_no_question_from_its_answer(two_articles: Collection) -> None:
+    def broken(revision_ids: Sequence[int]) -> dict[int, str]:
+        raise StorageError("the disk is gone")
+
+    assert ask(make_pipeline(two_articles, revised_on=broken), COST, mode="fast").outcome == "answered"
