@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from playwright.sync_api import Browser, Error, Page, Route, expect, sync_playwr
 
 from index.errors import BuilderBusyError, ModelError
 from index.types import Article, make_article
-from qa.types import Done, Event, EvidenceFound, TextWritten
+from qa.date_windows import DateWindow
+from qa.types import Done, Event, EvidenceFound, Note, TextWritten
 from qa.ui import text
 from tests.qa.ui.fakes import (
     LANDING,
@@ -30,6 +32,7 @@ from tests.qa.ui.fakes import (
     FakeService,
     answer,
     cited,
+    licence_answer,
     retrieved,
 )
 from tests.qa.ui.serving import changed, served
@@ -153,6 +156,24 @@ def test_a_chip_points_to_its_quote_and_the_article_opens_there(opened: Pages) -
     expect(page.locator(".aq-reader mark")).to_be_in_viewport()
     page.get_by_role("button", name=text.BACK_TO_SOURCES).click()
     expect(page.locator(".block.aq-sources h2")).to_have_text(text.SOURCES_TITLE)
+
+
+def test_a_date_window_is_shown_and_removed_by_asking_again(opened: Pages) -> None:
+    window = DateWindow("this week", 0, 9, date(2022, 8, 22), date(2022, 8, 28), strict=True)
+    passages = (retrieved(LICENCE),)
+    notes = (Note("age", "From an article of 26 August 2022, 8 months before."),)
+    dated = replace(licence_answer(passages[0], passages), date_window=window, notes=notes)
+    service = FakeService(script={LICENCE_QUESTION: [EvidenceFound(LICENCE_QUESTION, passages), Done(dated)]})
+    page = opened(service)
+    ask(page, LICENCE_QUESTION)
+    expect(page.locator(".aq-window")).to_contain_text("this week: 22 to 28 August 2022")
+    expect(page.locator(".aq-notes")).to_have_text(notes[0].text)
+    service.script.clear()
+    page.get_by_role("button", name=text.WINDOW_REMOVE.format(phrase="this week")).click()
+    expect(page.locator(".aq-window")).to_have_count(0)
+    expect(page.locator(SHORT_ANSWER)).to_have_text("The National Development and Reform Commission", timeout=10_000)
+    expect(page.locator(".aq-question")).to_have_count(1)
+    assert [asked.get("use_date_window", True) for asked in service.asked] == [True, False]
 
 
 def test_links_to_originals_open_elsewhere_and_tell_nothing(opened: Pages) -> None:

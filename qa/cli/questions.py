@@ -16,8 +16,13 @@ from qa.composition import Parts, build_parts
 from qa.doctor import run_checks
 from qa.service import parse_as_of
 from qa.types import Answer, Done, Mode, TextWritten, passage_json
+from qa.window_text import shown_window
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="The day the question is asked on, such as 2024-03-28.")]
+NoDateWindow = Annotated[
+    bool,
+    typer.Option("--no-date-window", help='Do not let articles of the days asked about ("last week") count for more.'),
+]
 ModeOption = Annotated[str, typer.Option("--mode", help="fast: evidence only; full: a written answer.")]
 
 
@@ -29,6 +34,7 @@ def ask(
     output: Annotated[Path | None, typer.Option("--out", help="JSONL of answers, for --batch.")] = None,
     as_of: AsOf = None,
     mode: ModeOption = "full",
+    no_date_window: NoDateWindow = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,11 +47,14 @@ def ask(
         if batch is not None:
             if output is None:
                 raise BadInputError("--batch needs --out A.jsonl to write the answers to")
-            _ask_batch(batch, output, mode, as_of, data_dir)
+            _ask_batch(batch, output, mode, as_of, data_dir, use_date_window=not no_date_window)
             return
         parts = build_parts(configured(data_dir), with_generator=mode == "full")
         try:
-            answer = _ask_one(parts, question or "", as_of, mode, stream=not as_json and out.is_terminal)
+            is_streamed = not as_json and out.is_terminal
+            answer = _ask_one(
+                parts, question or "", as_of, mode, stream=is_streamed, use_date_window=not no_date_window
+            )
         finally:
             _close(parts)
         print_json(answer.to_json()) if as_json else _print_answer(answer)
@@ -56,8 +65,12 @@ def _check_mode(mode: str) -> None:
         raise BadInputError(f"mode {mode!r} is unknown; use fast (evidence only) or full")
 
 
-def _ask_one(parts: Parts, question: str, as_of: str | None, mode: str, *, stream: bool) -> Answer:
-    events = parts.pipeline.ask(question, as_of=parse_as_of(as_of), mode=cast(Mode, mode))
+def _ask_one(
+    parts: Parts, question: str, as_of: str | None, mode: str, *, stream: bool, use_date_window: bool
+) -> Answer:
+    events = parts.pipeline.ask(
+        question, as_of=parse_as_of(as_of), mode=cast(Mode, mode), use_date_window=use_date_window
+    )
     for event in events:
         if isinstance(event, TextWritten) and stream:
             err.print("…", end="")
@@ -70,6 +83,10 @@ def _print_answer(answer: Answer) -> None:
     if answer.short_answer is not None:
         out.print(answer.short_answer, style="bold", markup=False)
     out.print(answer.answer, markup=False)
+    if answer.date_window is not None:
+        out.print(f"Dates: {shown_window(answer.date_window)} (--no-date-window to ask without)", markup=False)
+    for note in answer.notes:
+        out.print(f"Note: {note.text}", markup=False)
     for citation in answer.citations:
         passage = citation.retrieved.passage
         details = ", ".join(part for part in (passage.title, passage.source, passage.published_at) if part)
@@ -80,21 +97,26 @@ def _print_answer(answer: Answer) -> None:
             out.print(f"  {title}", markup=False)
 
 
-def _ask_batch(batch: Path, output: Path, mode: str, as_of: str | None, data_dir: Path | None) -> None:
+def _ask_batch(
+    batch: Path, output: Path, mode: str, as_of: str | None, data_dir: Path | None, *, use_date_window: bool
+) -> None:
     questions = list(_read_questions(batch))
     parts = build_parts(configured(data_dir), with_generator=mode == "full")
     try:
         with progress_bars() as progress, _open_for_writing(output) as file:
             for done, line in enumerate(questions):
                 progress("answering", done, len(questions))
-                file.write(json.dumps(_answer_line(parts, line, mode, as_of), ensure_ascii=False) + "\n")
+                answered = _answer_line(parts, line, mode, as_of, use_date_window=use_date_window)
+                file.write(json.dumps(answered, ensure_ascii=False) + "\n")
                 file.flush()
             progress("answering", len(questions), len(questions))
     finally:
         _close(parts)
 
 
-def _answer_line(parts: Parts, line: dict[str, Any], mode: str, as_of: str | None) -> dict[str, Any]:
+def _answer_line(
+    parts: Parts, line: dict[str, Any], mode: str, as_of: str | None, *, use_date_window: bool
+) -> dict[str, Any]:
     """One answer with its id; a question that cannot be answered gives {"id", "question", "error"}."""
     try:
         events = parts.pipeline.ask(
@@ -102,6 +124,7 @@ def _answer_line(parts: Parts, line: dict[str, Any], mode: str, as_of: str | Non
             as_of=parse_as_of(line.get("as_of") or as_of),
             history=line.get("history") or (),
             mode=cast(Mode, mode),
+            use_date_window=use_date_window,
         )
         answer = next(event.answer for event in events if isinstance(event, Done))
     except ArticleQAError as error:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from qa.types import Answer
 from qa.ui import text
+from qa.ui.answer_extras import notes_html, window_html
 from qa.ui.conversation import Conversation, Exchange, Phase
 from qa.ui.html import button, escape, notice, paragraphs, progress_bar
 from qa.ui.ports import LoadingState
@@ -17,7 +18,7 @@ _MAX_TOOLTIP_CHARS = 300
 
 def earlier_html(conversation: Conversation) -> str:
     """All exchanges but the last, which changes while it is answered and has a place of its own."""
-    return "".join(_exchange(exchange, number) for number, exchange in enumerate(conversation[:-1]))
+    return "".join(_exchange(exchange, number, is_latest=False) for number, exchange in enumerate(conversation[:-1]))
 
 
 def latest_html(conversation: Conversation, loading: LoadingState | None = None) -> str:
@@ -52,22 +53,23 @@ def date_html() -> str:
     )
 
 
-def _exchange(exchange: Exchange, number: int, loading: LoadingState | None = None) -> str:
+def _exchange(exchange: Exchange, number: int, loading: LoadingState | None = None, *, is_latest: bool = True) -> str:
     busy = "true" if exchange.is_under_way else "false"
+    reply = _reply(exchange, number, loading, is_latest=is_latest)
     return (
         f'<section class="aq-exchange" data-exchange="{number}" data-phase="{exchange.phase}">'
         f'<h3 class="aq-question"><span class="aq-visually-hidden">{escape(text.YOU)}: </span>'
         f"{escape(exchange.question)}</h3>"
-        f'<div class="aq-reply" aria-live="polite" aria-busy="{busy}">{_reply(exchange, number, loading)}</div>'
+        f'<div class="aq-reply" aria-live="polite" aria-busy="{busy}">{reply}</div>'
         "</section>"
     )
 
 
-def _reply(exchange: Exchange, number: int, loading: LoadingState | None) -> str:
+def _reply(exchange: Exchange, number: int, loading: LoadingState | None, *, is_latest: bool) -> str:
     if exchange.phase is Phase.FAILED:
         return notice("error", text.FAILED_TITLE, exchange.problem or text.FAILED_UNEXPECTED)
     if exchange.answer is not None:
-        return _answer(exchange.answer, number)
+        return _answer(exchange.answer, number, is_latest=is_latest)
     draft = f'<div class="aq-draft">{paragraphs(escape(exchange.draft))}</div>' if exchange.draft else ""
     if not draft and exchange.evidence is not None and exchange.evidence.outcome == "answered":
         draft = _found(exchange.evidence, number)
@@ -90,16 +92,17 @@ def _activity(exchange: Exchange, loading: LoadingState | None) -> str:
     return f'<div class="aq-activity"><p class="aq-working">{escape(label)}</p>{skeleton}</div>'
 
 
-def _answer(answer: Answer, number: int) -> str:
+def _answer(answer: Answer, number: int, *, is_latest: bool) -> str:
     if answer.outcome == "no_articles":
         start = button(text.NO_ARTICLES_BUTTON, "add-articles", "aq-button aq-primary")
         return notice("quiet", text.NO_ARTICLES_TITLE, text.NO_ARTICLES_TEXT, start)
+    window = window_html(answer.date_window, number, is_removable=is_latest) if answer.date_window is not None else ""
     if answer.outcome == "not_in_articles":
-        return notice("quiet", text.NOT_IN_ARTICLES_TITLE, text.NOT_IN_ARTICLES_TEXT) + _meta(answer)
+        return window + notice("quiet", text.NOT_IN_ARTICLES_TITLE, text.NOT_IN_ARTICLES_TEXT) + _meta(answer)
     unsure = " aq-unsure" if _confidence_words(answer) == text.CONFIDENCE_WORDS[-1][1] else ""
     short = f'<p class="aq-short-answer{unsure}">{escape(answer.short_answer)}</p>' if answer.short_answer else ""
     body = f'<div class="aq-answer">{paragraphs(_with_chips(answer, number))}</div>'
-    return short + body + _meta(answer)
+    return window + short + body + notes_html(answer.notes) + _meta(answer)
 
 
 def _found(evidence: Answer, number: int) -> str:

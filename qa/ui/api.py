@@ -42,7 +42,8 @@ def _add_asking(endpoints: Endpoints, num_parallel: int) -> None:
 
         Returns:
             The answer: outcome ("answered", "not_in_articles" or "no_articles"), short_answer, answer, confidence,
-            citations, passages, generation, models and seconds.
+            citations, passages, generation, models, seconds, date_window (the days that the question was taken to
+            speak of, or null) and notes (what should be shown beside the answer).
         """
         return _or_one_line(lambda: endpoints.ask(question, as_of, history, mode))
 

@@ -87,6 +87,7 @@ class AskPanel:
             gr.on([w.question.submit, w.send.click], **start_from, **PRIVATE),
             w.empty.select(self.start_example, [w.conversation], [*w.shown, w.question], **PRIVATE),
             w.retry.click(self.start_again, [w.conversation], w.shown, **PRIVATE),
+            w.latest.input(self.start_without_window, [w.conversation], w.shown, **PRIVATE),
         ]
         answering = [self._then_answer(event) for event in started]
         w.stop.click(self.stop, [w.conversation], w.shown, cancels=answering, **PRIVATE)
@@ -137,6 +138,14 @@ class AskPanel:
             return [gr.skip()] * len(self.widgets.shown)
         return self._shown((*conversation[:-1], Exchange(conversation[-1].question)))
 
+    def start_without_window(self, conversation: Conversation, event: gr.EventData) -> Updates:
+        """Ask the last question once more, without the days that it was taken to speak of."""
+        is_last = number_in(event_data(event).get("exchange")) == len(conversation) - 1
+        if not conversation or not is_last or is_under_way(conversation):
+            return [gr.skip()] * len(self.widgets.shown)
+        again = Exchange(conversation[-1].question, use_date_window=False)
+        return self._shown((*conversation[:-1], again))
+
     def answer(self, conversation: Conversation, as_of: str | None) -> Iterator[Updates]:
         """Answer the last question, step by step."""
         if not conversation or conversation[-1].phase is not Phase.WAITING:
@@ -153,7 +162,9 @@ class AskPanel:
     def _exchanges(self, exchange: Exchange, before: list[Exchange], as_of: str | None) -> Iterator[Exchange]:
         """The exchange after each event; drafts that come too fast for the eye are left out."""
         shown_at = 0.0
-        events = self._service.ask(exchange.question, as_of=as_of or None, history=turns(before))
+        events = self._service.ask(
+            exchange.question, as_of=as_of or None, history=turns(before), use_date_window=exchange.use_date_window
+        )
         with closing(events):  # type: ignore[type-var]  # the service's iterators are generators
             for event in events:
                 was_draft = bool(exchange.draft)
@@ -204,7 +215,13 @@ class AskPanel:
         try:
             collection = self._service.collection
             revision = collection.article(article_id)
-            return article_html(revision, actions=back, quote=quote, num_revisions=len(collection.history(article_id)))
+            return article_html(
+                revision,
+                actions=back,
+                quote=quote,
+                num_revisions=len(collection.history(article_id)),
+                also_in=collection.also_in(revision.revision_id),
+            )
         except ArticleQAError as error:
             return f'<section class="aq-panel">{back}{notice("error", str(error))}</section>'
 

@@ -28,7 +28,8 @@ class Phase(StrEnum):
 class Exchange:
     """A question and all that is known of its answer so far.
 
-    ``evidence``: what the passages alone say, shown until the model writes.
+    ``use_date_window``: whether articles of the days it speaks of count for more; ``evidence``: what the passages alone
+    say, shown until the model writes.
     """
 
     question: str
@@ -38,6 +39,7 @@ class Exchange:
     passages: tuple[RetrievedPassage, ...] = ()
     answer: Answer | None = None
     problem: str | None = None
+    use_date_window: bool = True
 
     @property
     def is_under_way(self) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from index.library import Revision
-from index.types import AddReport, Article, Filters, Rejection, RetrievedPassage
+from index.types import AddReport, Article, ClusterMember, Filters, Rejection, RetrievedPassage
 from qa.types import Event, Mode, Turn
 
 Progress = Callable[[str, int, int], None]
@@ -41,6 +41,8 @@ class ArticleStore(Protocol):
     def article(self, article_id: str) -> Revision: ...
 
     def history(self, article_id: str) -> list[Revision]: ...
+
+    def also_in(self, revision_id: int) -> tuple[ClusterMember, ...]: ...
 
     def articles(self, *, offset: int = 0, limit: int = 50, query: str = "") -> tuple[list[Revision], int]: ...
 
@@ -77,6 +79,7 @@ class QuestionService(Protocol):
         history: Sequence[Turn] = (),
         mode: Mode = "full",
         filters: Filters | None = None,
+        use_date_window: bool = True,
     ) -> Iterator[Event]:
         """EvidenceFound, then TextWritten with the whole draft so far, then one Done; closing it stops the writing."""
         ...

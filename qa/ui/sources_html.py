@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from index.types import RetrievedPassage
 from qa.types import Answer, Citation
 from qa.ui import text
+from qa.ui.also_in_html import also_in_html
 from qa.ui.conversation import Conversation, Exchange
 from qa.ui.html import button, day, escape, link, list_items, marked_paragraphs
 
@@ -73,10 +74,14 @@ def _passage_card(retrieved: RetrievedPassage, number: int) -> str:
 def _card(retrieved: RetrievedPassage, badges: str, body: str, opener: str) -> str:
     passage = retrieved.passage
     origin = f"{escape(passage.source or text.UNKNOWN_SOURCE)} · {escape(day(passage.published_at, text.NO_DATE))}"
+    if retrieved.updated_on is not None:
+        updated = text.UPDATED_ON.format(day=day(retrieved.updated_on, text.NO_DATE))
+        origin += f' · <span class="aq-updated">{escape(updated)}</span>'
     original = link(passage.url, text.ORIGINAL, text.ORIGINAL_LABEL.format(title=passage.title))
     return (
         f'<article class="aq-card"><header>{badges}<div><h3>{escape(passage.title)}</h3>'
-        f'<p class="aq-origin">{origin}</p></div></header><blockquote>{body}</blockquote>'
+        f'<p class="aq-origin">{origin}</p>{also_in_html(retrieved.also_in, passage.source)}</div></header>'
+        f"<blockquote>{body}</blockquote>"
         f"<footer>{opener}{original}</footer></article>"
     )
 

@@ -37,6 +37,8 @@ ANSWER_KEYS = [
     "generation",
     "models",
     "seconds",
+    "date_window",
+    "notes",
 ]
 
 
@@ -339,3 +341,27 @@ def test_without_a_command_the_help_names_them_all(cli: CommandLine) -> None:
     help_text = cli("--help").stdout
     for command in ("serve", "add", "remove", "rebuild", "watch", "ask", "search", "status", "check", "rollback"):
         assert command in help_text
+
+
+# Dates
+
+
+def test_ask_prints_the_window_and_can_do_without_it(cli: CommandLine) -> None:
+    question = "What did the pier cost in March 2024?"
+    shown = cli("ask", question, "--mode", "fast", "--as-of", "2024-06-01").stdout
+    assert "Dates: in March 2024: 1 to 31 March 2024 (--no-date-window to ask without)" in shown
+    without = cli("ask", question, "--mode", "fast", "--as-of", "2024-06-01", "--no-date-window").stdout
+    assert "Dates:" not in without
+
+
+def test_ask_prints_how_old_the_evidence_is(cli: CommandLine) -> None:
+    shown = cli("ask", "What is the current cost of the pier?", "--mode", "fast", "--as-of", "2024-12-01").stdout
+    assert "Note: From an article of 25 March 2024, 8 months before." in shown
+
+
+def test_batch_can_do_without_windows(cli: CommandLine) -> None:
+    Path("q.jsonl").write_text('{"id": 1, "question": "What did the pier cost in March 2024?"}\n')
+    for options, has_window in (((), True), (("--no-date-window",), False)):
+        cli("ask", "--batch", "q.jsonl", "--out", "a.jsonl", "--mode", "fast", *options)
+        answer = json.loads(Path("a.jsonl").read_text())
+        assert (answer["date_window"] is not None) is has_window

@@ -28,7 +28,8 @@ element.addEventListener("click", (event) => {
     document.querySelectorAll('button[role="tab"]')[1]?.click();
     return;
   }
-  trigger("select", { ...control.dataset });
+  // Asks again; all else only shows something.
+  trigger(action === "drop-window" ? "input" : "select", { ...control.dataset });
 });
 
 element.addEventListener("change", (event) => {

@@ -10,7 +10,7 @@ from typing import Any
 
 from index.errors import BadInputError
 from index.library import Revision
-from index.types import AddReport, Article, Filters, Passage, Rejection, RetrievedPassage, make_article
+from index.types import AddReport, Article, ClusterMember, Filters, Passage, Rejection, RetrievedPassage, make_article
 from qa.types import Answer, Citation, Done, Event, EvidenceFound, Mode, Models, Seconds, TextWritten, Turn
 
 LICENCE_TEXT = (
@@ -75,6 +75,9 @@ class FakeCollection:
         if not history:
             raise BadInputError(f"there is no article {article_id!r}; /articles lists what there is")
         return history[0]
+
+    def also_in(self, revision_id: int) -> tuple[ClusterMember, ...]:
+        return ()
 
     def history(self, article_id: str) -> list[Revision]:
         return list(self._histories.get(article_id, ()))
@@ -194,8 +197,11 @@ class FakeService:
         history: Sequence[Turn] = (),
         mode: Mode = "full",
         filters: Filters | None = None,
+        use_date_window: bool = True,
     ) -> Iterator[Event]:
         self.asked.append({"question": question, "as_of": as_of, "history": list(history), "mode": mode})
+        if not use_date_window:
+            self.asked[-1]["use_date_window"] = False
         if self.error is not None:
             raise self.error
         try:

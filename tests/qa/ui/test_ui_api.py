@@ -70,7 +70,7 @@ def test_ask_returns_the_public_answer(client: Client) -> None:
     assert answer["citations"][0]["quote"] == QUOTE
     assert list(answer) == [
         *("question", "standalone_question", "outcome", "short_answer", "answer", "confidence", "citations"),
-        *("passages", "generation", "models", "seconds"),
+        *("passages", "generation", "models", "seconds", "date_window", "notes"),
     ]
 
 
