@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.add_reports import AddReports
 from index.builder import Builder
 from index.chunker import Chunker, ChunkerSettings
 from index.collection import Collection
@@ -14,16 +15,23 @@ from index.database import Database
 from index.embedder import Embedder
 from index.embedding_cache import EmbeddingCache
 from index.errors import ModelError
+from index.fetching import AddressPolicy, Fetcher, FetchLimits, PoliteFetcher, WebFetcher
 from index.generations import Generations
 from index.library import Library
 from index.model_files import PACKAGED_EMBEDDER_ID, PACKAGED_EMBEDDER_SHA256, packaged_embedder_path, sha256_of
 from index.retriever import FusionSettings, Retriever
-from qa.config import Config, EmbedderConfig, GeneratorConfig, ReaderConfig
+from index.sources.fetch_log import FetchLog
+from index.sources.intake import AddressIntake, Taken
+from qa.config import Config, EmbedderConfig, FetchConfig, GeneratorConfig, ReaderConfig
 from qa.evidence import EvidenceReader
 from qa.generators.protocol import Generator
 from qa.lazy_reader import LazyReader
 from qa.packaged_reader import PACKAGED_READER_ID, packaged_reader_path
 from qa.pipeline import Pipeline, PipelineSettings, SnapshotSource
+from qa.probes import probe_verifier
+from qa.revision_dates import RevisedOn
+from qa.source_schedule import ScheduledSource, SourceSchedule
+from qa.source_status import SourceStatusFile
 from qa.span_answer import EvidenceWeights
 
 LoadProgress = Callable[[str, int, int], None]
@@ -66,7 +74,8 @@ def build_parts(
     progress("loading the evidence reader", 0, 1)
     reader = build_reader(config.reader) if with_reader else lazy_reader(config.reader)
     generator = build_generator(config.generator, config.cache_dir, progress) if with_generator else None
-    return Parts(collection, build_pipeline(config, collection, embedder, reader, generator), embedder, generator)
+    pipeline = build_pipeline(config, collection, embedder, reader, generator, collection.revised_on)
+    return Parts(collection, pipeline, embedder, generator)
 
 
 def build_library(config: Config) -> tuple[Library, Generations]:
@@ -108,7 +117,62 @@ def build_collection(config: Config, database: Database, embedder: Embedder) -> 
         Chunker(embedder.count_tokens, settings),
         flat_limit=config.index.flat_limit,
     )
-    return Collection(library, generations, builder, title_weight=config.retrieval.title_weight)
+    verify = probe_verifier(
+        config.data_dir / "probes.jsonl",
+        lambda source: build_pipeline(config, source, embedder, lazy_reader(config.reader), None),
+    )
+    return Collection(
+        library,
+        generations,
+        builder,
+        title_weight=config.retrieval.title_weight,
+        verify=verify,
+        reports=build_reports(config),
+    )
+
+
+def build_reports(config: Config) -> AddReports:
+    """Where `add` says what became of every item."""
+    return AddReports(config.data_dir / "reports")
+
+
+def build_fetcher(config: FetchConfig) -> WebFetcher:
+    """A fetcher that keeps to robots.txt, and to the public internet but for the networks that are listed."""
+    max_bytes = config.max_mb << 20
+    limits = FetchLimits(
+        max_bytes=max_bytes,
+        max_wire_bytes=max(FetchLimits().max_wire_bytes, 2 * max_bytes),
+        total_seconds=config.timeout_seconds,
+    )
+    return PoliteFetcher(Fetcher(policy=AddressPolicy(allowed_networks=config.allowed_networks), limits=limits))
+
+
+def build_intake(config: Config, collection: Collection) -> AddressIntake:
+    """What reads web addresses into the collection."""
+    fetch_log = FetchLog(Database(config.data_dir / "library.sqlite"))
+    return AddressIntake(collection, build_fetcher(config.fetch), fetch_log)
+
+
+def configured_sources(config: Config) -> tuple[ScheduledSource, ...]:
+    return tuple(
+        ScheduledSource(source.address, source.name, source.interval_minutes * 60, source.limit)
+        for source in config.sources
+    )
+
+
+def source_statuses(config: Config) -> SourceStatusFile:
+    return SourceStatusFile(config.data_dir / "sources.json")
+
+
+def build_schedule(
+    config: Config,
+    collection: Collection,
+    sources: Sequence[ScheduledSource],
+    on_taken: Callable[[ScheduledSource, Taken], None] = lambda source, taken: None,
+) -> SourceSchedule:
+    """What reads these sources when they are due, once started."""
+    intake = build_intake(config, collection)
+    return SourceSchedule(sources, collection, intake, source_statuses(config), on_taken=on_taken)
 
 
 def build_reader(config: ReaderConfig) -> EvidenceReader:
@@ -135,8 +199,14 @@ def _reader_id(config: ReaderConfig) -> str:
 
 
 def build_pipeline(
-    config: Config, source: SnapshotSource, embedder: Embedder, reader: EvidenceReader, generator: Generator | None
+    config: Config,
+    source: SnapshotSource,
+    embedder: Embedder,
+    reader: EvidenceReader,
+    generator: Generator | None,
+    revised_on: RevisedOn | None = None,
 ) -> Pipeline:
+    """:param revised_on: See :class:`qa.pipeline.Pipeline`."""
     retrieval, answer = config.retrieval, config.answer
     fusion = FusionSettings(
         depth=retrieval.depth,
@@ -161,6 +231,7 @@ def build_pipeline(
         weights=EvidenceWeights(half_life_days=retrieval.half_life_days),
         embedder_id=embedder.model_id,
         settings=settings,
+        revised_on=revised_on,
     )
 
 

@@ -14,6 +14,7 @@ from index.dates import parse_date
 from index.errors import ArticleQAError, ModelError
 from index.types import Filters, RetrievedPassage
 from qa.composition import Parts
+from qa.source_schedule import SourceSchedule
 from qa.types import Event, Mode, Turn
 
 _log = logging.getLogger(__name__)
@@ -34,10 +35,17 @@ class Service:
     """Thread-safe. Methods that need the models wait for them.
 
     :param build: Makes the parts, reporting its progress; runs once, in the background after :meth:`start`.
+    :param build_schedule: Makes what reads the configured sources; started once the parts are there.
     """
 
-    def __init__(self, build: Callable[[Callable[[str, int, int], None]], Parts]) -> None:
+    def __init__(
+        self,
+        build: Callable[[Callable[[str, int, int], None]], Parts],
+        build_schedule: Callable[[Parts], SourceSchedule] | None = None,
+    ) -> None:
         self._build = build
+        self._build_schedule = build_schedule
+        self._schedule: SourceSchedule | None = None
         self._loading = Loading()
         self._finished = threading.Event()
         self._parts: Parts | None = None
@@ -76,13 +84,16 @@ class Service:
         history: Sequence[Turn] = (),
         mode: Mode = "full",
         filters: Filters | None = None,
+        use_date_window: bool = True,
     ) -> Iterator[Event]:
         """See :meth:`qa.pipeline.Pipeline.ask`; ``as_of`` is a date as text.
 
         :raises BadInputError: Also if ``as_of`` is no date.
         """
         day = parse_as_of(as_of)
-        return self.parts().pipeline.ask(question, as_of=day, history=history, mode=mode, filters=filters)
+        return self.parts().pipeline.ask(
+            question, as_of=day, history=history, mode=mode, filters=filters, use_date_window=use_date_window
+        )
 
     def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[RetrievedPassage]:
         """See :meth:`qa.pipeline.Pipeline.search`."""
@@ -90,13 +101,16 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         """Counts, dates and models; the keys are part of a public contract."""
-        return service_status(self.parts())
+        parts = self.parts()
+        return service_status(parts, self._schedule.status() if self._schedule is not None else [])
 
     def close(self) -> None:
         """Stop following the index and unload the writing model, also one that is still being loaded."""
         self._closing.set()
         if self._started:
             self._finished.wait()
+        if self._schedule is not None:
+            self._schedule.stop()
         if self._parts is not None and self._parts.generator is not None:
             self._parts.generator.close()
 
@@ -114,15 +128,41 @@ class Service:
         self._finished.set()
         self._report("reading the articles ahead", 0, 1)
         self._follow_once(self._parts)
+        if self._parts.collection.is_of_other_embedder:
+            rebuild = threading.Thread(target=self._rebuild, args=[self._parts], name="article-qa rebuild", daemon=True)
+            rebuild.start()
+        self._start_schedule(self._parts)
         self._loading = Loading("ready", 1, 1, is_ready=True)
         while not self._closing.wait(1.0):
             self._follow_once(self._parts)
+
+    def _start_schedule(self, parts: Parts) -> None:
+        if self._build_schedule is None:
+            return
+        try:
+            self._schedule = self._build_schedule(parts)
+        except ArticleQAError as error:
+            _log.warning("the sources are not read: %s", error)
+            return
+        if not self._closing.is_set():
+            self._schedule.start()
+
+    def _rebuild(self, parts: Parts) -> None:
+        """Derive the index anew with the embedder of today, while questions are answered by words only.
+
+        At the start only: two programs with two embedders would else replace each other's index for ever.
+        """
+        try:
+            parts.collection.rebuild()
+        except ArticleQAError as error:
+            _log.warning("the index could not be rebuilt: %s", error)
 
     def _follow_once(self, parts: Parts) -> None:
         """Open a newly published generation and read what its questions share, between questions."""
         try:
             snapshot = parts.collection.snapshot()
-            if parts.collection.problem is not None and not self._repaired:
+            is_damaged = parts.collection.problem is not None and not parts.collection.is_of_other_embedder
+            if is_damaged and not self._repaired:
                 # Once: a damaged generation is replaced from the library, nothing is embedded again.
                 self._repaired = True
                 parts.collection.rebuild()
@@ -138,11 +178,14 @@ class Service:
         self._loading = Loading(stage, done, max(total, 1))
 
 
-def service_status(parts: Parts) -> dict[str, Any]:
-    """The status of a put-together system; the keys are part of a public contract."""
+def service_status(parts: Parts, sources: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """The status of a put-together system; the keys are part of a public contract.
+
+    :param sources: How each watched source stands (see :class:`qa.source_status.SourceStatus`).
+    """
     models = parts.pipeline.models("full" if parts.generator is not None else "fast")
     named = {"embedder": models.embedder, "evidence": models.evidence, "generator": models.generator}
-    return {**parts.collection.status(), "models": named}
+    return {**parts.collection.status(), "models": named, "sources": list(sources)}
 
 
 def parse_as_of(value: str | None) -> date | None:
