@@ -26,6 +26,7 @@ from qa.evaluation.progress import plain_progress
 from qa.evaluation.report import summary_table, write_report
 from qa.evaluation.run import Options, Parts, Result, run
 from qa.evaluation.streaming import PinnedSource
+from qa.evaluation.watched_reader import WatchedReader
 from qa.types import Mode
 
 # Beyond the range of the setting, which guards disks: here no week's generation may go.
@@ -97,8 +98,10 @@ def _parts(config: Config, options: Options, progress: Progress) -> Iterator[Par
     generator = build_generator(config.generator, config.cache_dir, progress) if options.mode == "full" else None
     source = PinnedSource()
     try:
-        pipeline = build_pipeline(config, source, embedder, build_reader(config.reader), generator)
-        yield Parts(pipeline, source, embedder, collection, {**settings, "index": index_settings}, index_settings)
+        reader = WatchedReader(build_reader(config.reader))
+        pipeline = build_pipeline(config, source, embedder, reader, generator)
+        settings["index"] = index_settings
+        yield Parts(pipeline, source, reader, embedder, collection, settings, index_settings)
     finally:
         if generator is not None:
             generator.close()

@@ -13,10 +13,12 @@ from typer.testing import CliRunner
 
 from index.errors import BadInputError
 from qa.evaluation.gate import breaches, read_floors
+from qa.evaluation.summary import summarise
 from scripts import eval_gate
+from tests.qa.evaluation.helpers import make_row
 
 # A floor that is lowered, or goes, changes this: the change is then to be seen, and to be explained, here as well.
-FLOORS_SHA256 = "a4a0904236f06c63cfd023ac480a2399eeec12ed477bea3534cb4ac6636e3a63"
+FLOORS_SHA256 = "86cd4bf649493db4c46df1578e188fe5a2bca1144eaba7118bdded658075abb9"
 
 FLOOR: dict[str, Any] = {
     "name": "F1 of answerable questions",
@@ -35,8 +37,9 @@ CEILING: dict[str, Any] = {
 
 
 def make_report(*, f1: float | None = 0.6, seconds: float | None = 9.0, sha256: str = "abc", n: int = 100) -> Any:
-    metrics = {"n": n, "answerable": {"f1": {"value": f1}}, "seconds": {"total": {"median": seconds}}}
-    return {"data": {"sha256": sha256}, "metrics": metrics, "rows": []}
+    metrics = {"n": n, "n_errors": 0, "answerable": {"f1": {"value": f1}}, "seconds": {"total": {"median": seconds}}}
+    settings = {"answer": {"min_confidence": 0.15, "write_sentence": False}}
+    return {"data": {"sha256": sha256}, "mode": "fast", "settings": settings, "metrics": metrics, "rows": []}
 
 
 def write_floors(folder: Path, *floors: Any) -> Path:
@@ -64,9 +67,11 @@ def test_a_report_that_meets_its_floors_passes(tmp_path: Path) -> None:
         (make_report(n=99), "over 99 questions, pinned 100"),
         (make_report(f1=None), "no number at metrics.answerable.f1.value (found None)"),
         (make_report(f1=float("nan")), "no number at"),
-        ({"data": {"sha256": "abc"}, "metrics": {"n": 100}}, "no number at"),
+        ({"data": {"sha256": "abc"}, "metrics": {"n": 100, "n_errors": 0}}, "no number at"),
         ({"data": None, "metrics": {"n": 100}}, "of other data: SHA-256 None"),
-        ({"data": {"sha256": "abc"}, "metrics": {}}, "over None questions"),
+        ({"data": {"sha256": "abc"}, "metrics": {"n_errors": 0}}, "over None questions"),
+        ({"data": {"sha256": "abc"}, "metrics": {"n": 100, "n_errors": 2}}, "in the report 2 questions failed"),
+        ({"data": {"sha256": "abc"}, "metrics": {"n": 100}}, "None questions failed"),
         (None, "no report 'news' was given"),
     ],
 )
@@ -75,6 +80,38 @@ def test_every_way_to_miss_a_floor_is_a_breach(report: Any, reason: str, tmp_pat
     (line,) = breaches(floors, {} if report is None else {"news": report})
     assert line.startswith("F1 of answerable questions: ")
     assert reason in line
+
+
+@pytest.mark.parametrize(
+    ("expects", "reason"),
+    [
+        ({"mode": "fast", "settings.answer": {"write_sentence": False, "min_confidence": 0.15}}, None),
+        ({"settings.answer.min_confidence": 0.15, "absent": None}, None),
+        ({"mode": "full"}, "mode is 'fast', pinned 'full'"),
+        ({"mode": "fast", "settings.answer.min_confidence": 0.0}, "settings.answer.min_confidence is 0.15, pinned 0.0"),
+        ({"settings.answer.write_sentence": 0}, "settings.answer.write_sentence is False, pinned 0"),
+        ({"absent": False}, "absent is None, pinned False"),
+    ],
+)
+def test_a_report_of_another_experiment_is_a_breach(
+    expects: dict[str, Any], reason: str | None, tmp_path: Path
+) -> None:
+    lines = breaches(read_floors(write_floors(tmp_path, {**FLOOR, "expects": expects})), {"news": make_report()})
+    if reason is None:
+        assert lines == []
+    else:
+        assert lines == [f"F1 of answerable questions: the report is of another experiment: {reason}"]
+
+
+def test_every_pinned_figure_is_one_that_reports_have() -> None:
+    rows = [make_row("a"), make_row("b", is_answerable=False, answers=())]
+    report = {"metrics": summarise(rows)}
+    for floor in read_floors(eval_gate.FLOORS):
+        value: Any = report
+        for key in floor.metric.split("."):
+            value = value[key]
+        assert isinstance(value, int | float), floor.metric
+        assert {"mode", "protocol", "absent"} <= floor.expects.keys()
 
 
 def test_above_its_ceiling_is_a_breach(tmp_path: Path) -> None:
@@ -96,6 +133,7 @@ def test_above_its_ceiling_is_a_breach(tmp_path: Path) -> None:
         {**FLOOR, "floor": float("nan")},
         {**FLOOR, "n": 0},
         {**FLOOR, "flor": 1},
+        {**FLOOR, "expects": ["mode"]},
     ],
 )
 def test_an_incomplete_floor_is_refused(floor: Any, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ class EvalQuestion:
 
     ``answers`` are the accepted ones; empty when the question cannot be answered. ``week`` ("20220617") names the
     newest articles it may be answered from. ``passages`` are given with the question; None to retrieve them.
+    ``group``: the same for questions on one paragraph, which are no independent evidence; None where none is known.
     """
 
     question_id: str
@@ -43,6 +44,7 @@ class EvalQuestion:
     as_of: date | None = None
     week: str | None = None
     passages: tuple[Article, ...] | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,8 @@ def _paragraph(paragraph: Mapping[str, Any], title: str, where: str) -> Iterator
         article = _article({"title": title, "text": paragraph["context"]}, str(paragraph["context"]))
         for qa in paragraph["qas"]:
             gold = [] if qa.get("is_impossible") else [answer["text"] for answer in qa["answers"]]
-            yield EvalQuestion(str(qa["id"]), _required_text(qa, "question"), _answers(gold), passages=(article,))
+            question, answers = _required_text(qa, "question"), _answers(gold)
+            yield EvalQuestion(str(qa["id"]), question, answers, passages=(article,), group=article.text_hash[:16])
     except BadInputError as error:
         raise BadInputError(f"{where}: {error}") from error
 

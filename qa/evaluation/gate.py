@@ -1,7 +1,8 @@
 """Holds reports of evaluations against pinned floors; knows nothing of how reports come about.
 
 A floor names the report (its file's name without ending), a figure in it by its path, the least (or, as a ceiling, the
-most) it may be, the data it was measured on by SHA-256, and over how many questions.
+most) it may be, the data it was measured on by SHA-256, over how many questions, and what else it expects of the
+report: mode, protocol, settings. No question of it may have failed.
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from index.errors import BadInputError
 
-_KEYS = {"name", "report", "metric", "floor", "ceiling", "data_sha256", "n"}
+_KEYS = {"name", "report", "metric", "floor", "ceiling", "data_sha256", "n", "expects"}
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """``metric`` is a path such as "metrics.answerable.f1.value"; one of ``floor`` and ``ceiling`` is None."""
+    """``metric`` is a path such as "metrics.answerable.f1.value"; one of ``floor`` and ``ceiling`` is None.
+
+    ``expects``: what the report must hold, by path ("settings.answer.min_fast_confidence"): the experiment the figure
+    is of.
+    """
 
     name: str
     report: str
@@ -29,6 +34,7 @@ class Floor:
     n: int
     floor: float | None
     ceiling: float | None
+    expects: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_floors(path: Path) -> list[Floor]:
@@ -62,6 +68,14 @@ def _breach(floor: Floor, report: Mapping[str, Any] | None) -> str | None:
     data = _at(report, "data.sha256")
     if data != floor.data_sha256:
         return f"the report is of other data: SHA-256 {data}, pinned {floor.data_sha256}"
+    for path, expected in floor.expects.items():
+        found = _at(report, path)
+        # By JSON form: false is not 0.
+        if json.dumps(found, sort_keys=True) != json.dumps(expected, sort_keys=True):
+            return f"the report is of another experiment: {path} is {found!r}, pinned {expected!r}"
+    num_errors = _at(report, "metrics.n_errors")
+    if num_errors != 0:
+        return f"in the report {num_errors} questions failed, none may"
     num = _at(report, "metrics.n")
     if not _is_number(num) or num < floor.n:
         return f"the report is over {num} questions, pinned {floor.n}"
@@ -99,6 +113,9 @@ def _floor(value: object, where: str) -> Floor:
     bounds = [value.get("floor"), value.get("ceiling")]
     if sum(map(_is_number, bounds)) != 1 or sum(bound is None for bound in bounds) != 1:
         raise BadInputError(f'{where}: one number is needed, either as "floor" or as "ceiling"')
+    expects = value.get("expects", {})
+    if not isinstance(expects, Mapping):
+        raise BadInputError(f'{where}: "expects" must map paths of the report to values, found {expects!r}')
     return Floor(
-        value["name"], value["report"], value["metric"], value["data_sha256"], value["n"], bounds[0], bounds[1]
+        value["name"], value["report"], value["metric"], value["data_sha256"], value["n"], bounds[0], bounds[1], expects
     )

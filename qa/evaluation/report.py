@@ -18,8 +18,8 @@ _GROUPS = (
     ("answerable", "answerable questions"),
     ("with_passages", "questions with passages"),
     ("without_passages", "questions without any passage"),
-    ("answer_present", "the gold answer stands in a passage"),
-    ("answer_absent", "the gold answer stands in no passage"),
+    ("answer_present", "the gold answer stands in a returned passage"),
+    ("answer_absent", "the gold answer stands in no returned passage"),
 )
 
 
@@ -71,20 +71,25 @@ def _lines(metrics: _Json) -> Iterator[tuple[str, str, str, str]]:
     if metrics["unanswerable"]["n"]:
         yield ("unanswerable questions", "", "", str(metrics["unanswerable"]["n"]))
         yield _line("  refused", metrics["unanswerable"]["refused"])
-        yield _line("  answered wrongly", metrics["unanswerable"]["wrong"])
+        yield _line("  answered", metrics["unanswerable"]["wrong"])
+        yield _line("  answered, and not as the gold that was kept away", metrics["unanswerable"]["wrong_strict"])
     yield _line("right (F1 >= .5) among answers given", metrics["answered"]["right"])
     for k in (1, 4, 10, 20):
         yield _line(f"gold answer in the first {k}", metrics["hit"][f"at_{k}"])
+    yield _line("gold answer in any passage that was read", metrics["hit"]["read"])
     yield from _confidence_lines(metrics)
     yield _line("quotes verbatim in the article", metrics["citations"]["verbatim"])
     yield _line("answers with a citation", metrics["citations"]["cited"])
     for name, seconds in metrics["seconds"].items():
         if seconds["n"]:
             value = f"{seconds['median']:.3f} / {seconds['p95']:.3f}"
+            bounds = f"{seconds['median_low']:.3f} to {seconds['median_high']:.3f}"
             point = "end" if name == "total" else name.replace("_", " ")
-            yield (f"seconds to {point}, median / p95", value, "", str(seconds["n"]))
+            yield (f"seconds to {point}, median / p95", value, bounds, str(seconds["n"]))
     if metrics["n_errors"]:
         yield ("questions that failed", "", "", str(metrics["n_errors"]))
+    for reason, num in metrics["n_left_out"].items():
+        yield (f"questions left out: {reason.replace('_', ' ')}", "", "", str(num))
     if "difference" in metrics:
         for name in ("em", "f1", "refused"):
             yield _line(f"difference in {name}, paired", metrics["difference"][name])
@@ -98,12 +103,11 @@ def _group(name: str, scores: _Json) -> Iterator[tuple[str, str, str, str]]:
 
 def _confidence_lines(metrics: _Json) -> Iterator[tuple[str, str, str, str]]:
     confidence = metrics["confidence"]
-    answered, asked = str(confidence["n_answered"]), str(confidence["n_asked"])
-    yield ("AUROC of confidence: right or not", _number(confidence["auroc_right"]), "", answered)
-    yield ("AUROC of confidence: answerable or not", _number(confidence["auroc_answerable"]), "", asked)
-    yield ("AUROC of confidence: gold answer present or not", _number(confidence["auroc_present"]), "", asked)
-    yield ("expected calibration error", _number(confidence["calibration_error"]), "", answered)
-    yield ("area under risk and coverage", _number(metrics["risk_coverage"]["area"]), "", answered)
+    yield _plain_line("AUROC of confidence: right or not", confidence["auroc_right"])
+    yield _plain_line("AUROC of confidence: answerable or not", confidence["auroc_answerable"])
+    yield _plain_line("AUROC of confidence: gold answer returned or not", confidence["auroc_present"])
+    yield _plain_line("expected calibration error", confidence["calibration_error"])
+    yield _plain_line("area under risk and coverage", metrics["risk_coverage"]["area"])
 
 
 def _line(name: str, interval: _Json) -> tuple[str, str, str, str]:
@@ -113,5 +117,8 @@ def _line(name: str, interval: _Json) -> tuple[str, str, str, str]:
     return name, f"{100 * interval['value']:.1f}", bounds, str(interval["n"])
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _plain_line(name: str, interval: _Json) -> tuple[str, str, str, str]:
+    if interval["value"] is None:
+        return name, "-", "", "0"
+    bounds = f"{interval['low']:.3f} to {interval['high']:.3f}" if interval["low"] is not None else ""
+    return name, f"{interval['value']:.3f}", bounds, str(interval["n"])

@@ -13,12 +13,13 @@ from index.embedder import Embedder
 from index.errors import BadInputError, ModelError
 from qa.evaluation.datasets import EvalQuestion, WeeklyArticles, opened, read_articles, read_questions, sampled
 from qa.evaluation.journal import Journal
-from qa.evaluation.provenance import code_sha256, data_json
+from qa.evaluation.provenance import code_sha256, data_json, differences
 from qa.evaluation.report import read_report, rows_of
 from qa.evaluation.runner import Asker, evaluate, weeks_of
 from qa.evaluation.scoring import Row
 from qa.evaluation.streaming import PinnedSource, WeekIndex
 from qa.evaluation.summary import compare, summarise
+from qa.evaluation.watched_reader import WatchedReader
 from qa.pipeline import Pipeline
 from qa.types import Mode
 
@@ -39,7 +40,7 @@ class Options:
     :param limit_weeks: Stop after so many weeks; None for all.
     :param is_absent: Keep every article that holds a gold answer away.
     :param restart: Ask again what the journal has answers to. ``any_code``: go on although the code has changed.
-    :param against: An older report on the same data to compare with.
+    :param against: An older report on the same data, by the same protocol, to compare with; its mode may be another.
     :raises BadInputError: If options contradict each other.
     """
 
@@ -85,7 +86,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What questions are asked of: ``pipeline`` reads its snapshots from ``source``.
+    """What questions are asked of: ``pipeline`` reads its snapshots from ``source``, and passages with ``reader``.
 
     ``collection`` lies in the work folder and keeps every generation; None when nothing is to be indexed.
     ``settings`` and ``index_settings`` are JSON values that answers, and the index alone, depend on.
@@ -93,6 +94,7 @@ class Parts:
 
     pipeline: Pipeline
     source: PinnedSource
+    reader: WatchedReader
     embedder: Embedder
     collection: Collection | None
     settings: Mapping[str, Any]
@@ -125,7 +127,13 @@ def run(options: Options, parts: Parts, *, progress: Progress = no_progress) -> 
         raise BadInputError(f"{options.questions.name} has no question of the weeks chosen: {', '.join(weeks)}")
     collection = parts.collection if index is not None else None
     asker = Asker(
-        parts.pipeline, parts.source, parts.embedder, collection, mode=options.mode, is_absent=options.is_absent
+        parts.pipeline,
+        parts.source,
+        parts.reader,
+        parts.embedder,
+        collection,
+        mode=options.mode,
+        is_absent=options.is_absent,
     )
     with _journal(options, header, code) as journal:
         rows = evaluate(asker, chosen, index, journal, weeks=weeks, progress=progress)
@@ -166,6 +174,10 @@ def _earlier(options: Options, header: Mapping[str, Any]) -> list[Row] | None:
     report = read_report(options.against)
     if report["data"]["sha256"] != header["data"]["sha256"]:
         raise BadInputError(f"{options.against} is a report of other data, so the two cannot be compared")
+    keys = ("absent", "protocol")
+    other = differences({key: report.get(key) for key in keys}, {key: header[key] for key in keys})
+    if other:
+        raise BadInputError(f"{options.against} asked otherwise ({'; '.join(other)}), so the two cannot be compared")
     return rows_of(report)
 
 

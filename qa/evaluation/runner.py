@@ -16,12 +16,13 @@ from index.embedder import Embedder
 from index.errors import ArticleQAError, BadInputError, ModelError
 from index.protocols import PassageSnapshot
 from index.types import RetrievedPassage
-from qa.evaluation.absent import RevisionTexts, WithoutRevisions
+from qa.evaluation.absent import LeftOut, RevisionTexts, WithoutRevisions
 from qa.evaluation.datasets import ALL_WEEKS, EvalQuestion
 from qa.evaluation.given import GivenPassages
 from qa.evaluation.journal import Journal
-from qa.evaluation.scoring import Row, Timing, failed, score
+from qa.evaluation.scoring import ArticleText, Row, Timing, failed, left_out, score
 from qa.evaluation.streaming import PinnedSource, WeekIndex
+from qa.evaluation.watched_reader import WatchedReader
 from qa.pipeline import Pipeline
 from qa.types import Answer, Done, Event, Mode, TextWritten
 
@@ -33,15 +34,17 @@ _MAX_FAILURES_IN_A_ROW = 5
 class Asker:
     """Asks one question at a time and scores what comes back.
 
-    :param pipeline: Must read its snapshots from ``source``.
+    :param pipeline: Must read its snapshots from ``source``, and passages with ``reader``.
     :param collection: Where the articles' texts are; None when all questions bring their passages.
-    :param is_absent: Keep every article that holds a gold answer away; then no question is answerable.
+    :param is_absent: Keep every article that holds a gold answer away; then no question is answerable, and those for
+        which that makes no sense are not asked.
     """
 
     def __init__(
         self,
         pipeline: Pipeline,
         source: PinnedSource,
+        reader: WatchedReader,
         embedder: Embedder,
         collection: Collection | None,
         *,
@@ -50,11 +53,13 @@ class Asker:
     ) -> None:
         self._pipeline = pipeline
         self._source = source
+        self._reader = reader
         self._collection = collection
         self._mode: Mode = mode
         self._given = GivenPassages(embedder)
         self._texts = RevisionTexts(collection) if collection is not None and is_absent else None
         self._snapshot: PassageSnapshot | None = None
+        self._revisions: frozenset[int] = frozenset()
 
     def use(self, snapshot: PassageSnapshot | None) -> None:
         """Ask over this snapshot from now on."""
@@ -63,6 +68,8 @@ class Asker:
         self._pipeline.prewarm()
         if self._texts is not None:
             self._texts.refresh()
+            passages = snapshot.all_passages() if snapshot is not None else []
+            self._revisions = frozenset(passage.revision_id for passage in passages)
 
     def ask(self, question: EvalQuestion) -> Row:
         """An error of the pipeline becomes the row's outcome."""
@@ -73,37 +80,49 @@ class Asker:
             return failed(question, str(error), is_answerable=is_answerable)
 
     def _asked(self, question: EvalQuestion, is_answerable: bool) -> Row:
+        article_text: ArticleText
+        # Before the clock runs: looking for the gold answer is no part of answering.
+        reason = self._keep_away(question)
+        if reason is not None:
+            return left_out(question, reason)
+        self._reader.taken()
         if question.passages is not None:
             given = self._given.retrieved(question.question, question.passages)
             events = self._pipeline.ask_given(question.question, given, as_of=question.as_of, mode=self._mode)
             done, seconds = _timed(events)
             seconds = replace(seconds, retrieve=None)
+            read = self._reader.taken()
             deeper: Sequence[RetrievedPassage] = given
+            article_text = _text_among(given)
         else:
-            # Before the clock runs: looking for the gold answer is no part of answering.
-            self._keep_away(question)
             done, seconds = _timed(self._pipeline.ask(question.question, as_of=question.as_of, mode=self._mode))
+            read = self._reader.taken()
             deeper = self._pipeline.search(question.question, _DEEP_PASSAGES, as_of=question.as_of)
+            article_text = self._revision_text
         return score(
             question,
             done.answer,
             deeper=deeper,
-            article_text=self._article_text,
+            read=read,
+            article_text=article_text,
             seconds=seconds,
             is_answerable=is_answerable,
             signals=_signals(done),
         )
 
-    def _keep_away(self, question: EvalQuestion) -> None:
-        if self._texts is not None and self._snapshot is not None:
-            self._source.pin(WithoutRevisions(self._snapshot, self._texts.holding(question.answers)))
+    def _keep_away(self, question: EvalQuestion) -> LeftOut | None:
+        """Pin the snapshot without the answer; or why the question is not to be asked."""
+        if self._texts is None:
+            return None
+        removal = self._texts.removal(question.answers, self._revisions)
+        if self._snapshot is not None:
+            self._source.pin(WithoutRevisions(self._snapshot, removal.revisions))
+        return removal.left_out
 
-    def _article_text(self, retrieved: RetrievedPassage) -> str:
-        """The text of the revision that the passage was cut from; a given passage is its whole article."""
+    def _revision_text(self, retrieved: RetrievedPassage) -> str:
+        """The text of the revision that the passage was cut from; empty when there is none."""
         passage = retrieved.passage
-        if retrieved.stage == "given" or self._collection is None:
-            return passage.text
-        revisions = self._collection.history(passage.article_id)
+        revisions = self._collection.history(passage.article_id) if self._collection is not None else []
         texts = (r.article.text for r in revisions if r.revision_id == passage.revision_id)
         return next(texts, "")
 
@@ -164,6 +183,12 @@ def weeks_of(questions: Sequence[EvalQuestion], index: WeekIndex | None, *, by_w
     if not by_week:
         return [ALL_WEEKS]
     return sorted({*(index.article_weeks if index is not None else ()), *(q.week for q in questions if q.week)})
+
+
+def _text_among(given: Sequence[RetrievedPassage]) -> ArticleText:
+    """Looks up the whole text that a passage, or an excerpt of it, was given as; empty for any other."""
+    texts = {retrieved.passage.passage_id: retrieved.passage.text for retrieved in given}
+    return lambda retrieved: texts.get(retrieved.passage.passage_id, "")
 
 
 def _week(question: EvalQuestion, weeks: Sequence[str]) -> str | None:

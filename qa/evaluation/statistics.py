@@ -1,4 +1,8 @@
-"""Intervals and figures of merit over plain arrays of numbers; knows nothing of questions or answers."""
+"""Figures of merit over plain arrays of numbers; knows nothing of questions or answers.
+
+Each takes ``weights``: how often each value counts, (resamples, values) whole numbers, and gives one figure a resample,
+not a number where it is undefined (see :mod:`qa.evaluation.resampling`).
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-
-_RESAMPLES = 2000
-_LEVEL = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A mean over ``n`` values and the bounds between which 95% of its resamples lie; None of them for n = 0."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-
-    def to_json(self) -> dict[str, float | int | None]:
-        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
+from qa.evaluation.resampling import Floats, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,57 +26,65 @@ class RiskPoint:
     accuracy: float
 
 
-def mean_interval(values: Sequence[float], *, seed: int = 0) -> Interval:
-    """The mean with its bootstrap interval, percentile method.
-
-    Efron, "Bootstrap Methods: Another Look at the Jackknife" (Annals of Statistics, 1979); Efron and Tibshirani, "An
-    Introduction to the Bootstrap" (1993), chapter 13. Questions are resampled as if they were independent.
-    """
-    sample = np.asarray(values, dtype=np.float64)
-    if len(sample) == 0:
-        return Interval(None, None, None, 0)
-    tail = (1 - _LEVEL) / 2
-    low, high = np.quantile(_resampled_means(sample, seed), [tail, 1 - tail])
-    return Interval(float(sample.mean()), float(low), float(high), len(sample))
-
-
-def paired_difference(ours: Sequence[float], theirs: Sequence[float], *, seed: int = 0) -> Interval:
-    """The mean of ``ours - theirs`` over the same questions in the same order, with its bootstrap interval.
-
-    Resampling pairs keeps what makes a question hard for both out of the interval (Koehn, "Statistical Significance
-    Tests for Machine Translation Evaluation", EMNLP 2004).
-
-    :raises ValueError: If the two differ in length.
-    """
-    return mean_interval([a - b for a, b in zip(ours, theirs, strict=True)], seed=seed)
-
-
 def auroc(scores: Sequence[float], is_positive: Sequence[bool]) -> float | None:
-    """P(score of a positive > score of a negative), ties counting half; None unless there are both.
+    """P(score of a positive > score of a negative), ties counting half; None unless there are both."""
+    return _single(weighted_auroc(scores, is_positive, _once(len(scores))))
 
-    By ranks, as the Mann-Whitney U statistic: Hanley and McNeil, "The Meaning and Use of the Area under a Receiver
-    Operating Characteristic (ROC) Curve" (Radiology, 1982).
+
+def weighted_auroc(scores: Sequence[float], is_positive: Sequence[bool], weights: Weights) -> Floats:
+    """:func:`auroc` of each resample.
+
+    The Mann-Whitney U statistic: Hanley and McNeil, "The Meaning and Use of the Area under a Receiver Operating
+    Characteristic (ROC) Curve" (Radiology, 1982).
     """
-    positive = np.asarray(is_positive, dtype=bool)
-    num_positive, num_negative = int(positive.sum()), int((~positive).sum())
-    if num_positive == 0 or num_negative == 0:
-        return None
-    rank_sum = float(_mid_ranks(np.asarray(scores, dtype=np.float64))[positive].sum())
-    return (rank_sum - num_positive * (num_positive + 1) / 2) / (num_positive * num_negative)
+    if len(scores) == 0:
+        return _undefined(weights)
+    values, positive = np.asarray(scores, dtype=np.float64), np.asarray(is_positive, dtype=bool)
+    order, starts = _tied(values)
+    positives = np.add.reduceat((weights * positive)[:, order], starts, axis=1)
+    negatives = np.add.reduceat((weights * ~positive)[:, order], starts, axis=1)
+    below = np.cumsum(negatives, axis=1) - negatives / 2
+    return _ratio((positives * below).sum(axis=1), positives.sum(axis=1) * negatives.sum(axis=1))
 
 
 def calibration_error(confidences: Sequence[float], is_right: Sequence[bool], *, num_bins: int = 10) -> float | None:
-    """Expected calibration error in [0, 1]: how far mean confidence and accuracy are apart, over bins of equal size.
+    """Expected calibration error in [0, 1]: how far mean confidence and accuracy are apart, over bins of equal size;
+    None for no answers."""
+    weights = _once(len(confidences))
+    return _single(weighted_calibration_error(confidences, is_right, weights, num_bins=num_bins))
+
+
+def weighted_calibration_error(
+    confidences: Sequence[float], is_right: Sequence[bool], weights: Weights, *, num_bins: int = 10
+) -> Floats:
+    """:func:`calibration_error` of each resample.
 
     Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning" (AAAI 2015), with
-    as many answers in each bin instead of bins of equal width, so that none is nearly empty. None for no answers.
+    as many answers in each bin instead of bins of equal width, so that none is nearly empty.
     """
     if len(confidences) == 0:
-        return None
+        return _undefined(weights)
     predicted, right = np.asarray(confidences, dtype=np.float64), np.asarray(is_right, dtype=np.float64)
-    bins = np.array_split(np.argsort(predicted, kind="stable"), min(num_bins, len(predicted)))
-    gaps = [len(b) * abs(float(predicted[b].mean() - right[b].mean())) for b in bins]
-    return sum(gaps) / len(predicted)
+    order = np.argsort(predicted, kind="stable")
+    predicted, right, drawn = predicted[order], right[order], weights[:, order]
+    upto = np.cumsum(drawn, axis=1)
+    gaps = np.cumsum(drawn * (predicted - right), axis=1)
+    total = upto[:, -1]
+    num_used = np.minimum(num_bins, total)
+    error = np.zeros(len(drawn))
+    before = np.zeros(len(drawn))
+    resample = np.arange(len(drawn))
+    for number in range(1, num_bins + 1):
+        # As numpy.array_split cuts: the first bins get one answer more when they do not divide evenly.
+        each, more = np.divmod(total, np.maximum(num_used, 1))
+        edge = np.where(number <= num_used, number * each + np.minimum(number, more), total)
+        # The edge may fall between draws of one value: its share of them belongs to the bin below.
+        place = np.minimum((upto < edge[:, None]).sum(axis=1), len(predicted) - 1)
+        beyond = upto[resample, place] - edge
+        here = gaps[resample, place] - beyond * (predicted - right)[place]
+        error += np.abs(here - before)
+        before = here
+    return _ratio(error, total)
 
 
 def risk_coverage(confidences: Sequence[float], is_right: Sequence[bool], num_questions: int) -> list[RiskPoint]:
@@ -110,30 +105,65 @@ def risk_coverage(confidences: Sequence[float], is_right: Sequence[bool], num_qu
     ]
 
 
-def risk_coverage_area(points: Sequence[RiskPoint]) -> float | None:
-    """Mean risk (1 - accuracy) over the coverages reached, in [0, 1], lower is better; None for no points.
+def risk_coverage_area(confidences: Sequence[float], is_right: Sequence[bool]) -> float | None:
+    """Mean risk (1 - accuracy) over the coverages reached, in [0, 1], lower is better; None for no answers."""
+    return _single(weighted_risk_coverage_area(confidences, is_right, _once(len(confidences))))
+
+
+def weighted_risk_coverage_area(confidences: Sequence[float], is_right: Sequence[bool], weights: Weights) -> Floats:
+    """:func:`risk_coverage_area` of each resample.
 
     The AURC of Geifman, Uziel and El-Yaniv, "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers" (ICLR
     2019), over the answers given: a step as wide as the coverage that each confidence adds.
     """
-    if not points:
-        return None
-    widths = np.diff([0.0, *(point.coverage for point in points)])
-    risks = np.array([1.0 - point.accuracy for point in points])
-    return float(widths @ risks / points[-1].coverage)
+    if len(confidences) == 0:
+        return _undefined(weights)
+    wrong = ~np.asarray(is_right, dtype=bool)
+    order, starts = _tied(-np.asarray(confidences, dtype=np.float64))
+    given = np.add.reduceat(weights[:, order], starts, axis=1)
+    num_wrong = np.cumsum(np.add.reduceat((weights * wrong)[:, order], starts, axis=1), axis=1)
+    num_given = np.cumsum(given, axis=1)
+    # Where nothing is given yet there is no risk, and the step has no width.
+    risks = num_wrong / np.maximum(num_given, 1)
+    return _ratio((given * risks).sum(axis=1), num_given[:, -1])
 
 
-def _resampled_means(sample: Floats, seed: int) -> Floats:
-    """(resamples,) float64. How often each distinct value is drawn is multinomial; scores have few distinct values."""
-    values, counts = np.unique(sample, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(sample), counts / len(sample), size=_RESAMPLES)
-    means: Floats = drawn @ values / len(sample)
-    return means
+def weighted_quantile(values: Sequence[float], quantile: float, weights: Weights) -> Floats:
+    """The quantile in [0, 1] of each resample, linear between values."""
+    if len(values) == 0:
+        return _undefined(weights)
+    order = np.argsort(values, kind="stable")
+    ascending, upto = np.asarray(values, dtype=np.float64)[order], np.cumsum(weights[:, order], axis=1)
+    place = quantile * (upto[:, -1] - 1)
+    low, high = (
+        ascending[np.minimum((upto <= some[:, None]).sum(axis=1), len(ascending) - 1)]
+        for some in (np.floor(place), np.ceil(place))
+    )
+    between: Floats = np.where(upto[:, -1] > 0, low + (place - np.floor(place)) * (high - low), np.nan)
+    return between
 
 
-def _mid_ranks(scores: Floats) -> Floats:
-    """1-based ranks (n,), ascending; equal scores share the mean of their ranks."""
-    _, group, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: Floats = (last - (counts - 1) / 2)[group]
-    return ranks
+def _tied(values: Floats) -> tuple[Weights, Weights]:
+    """Places in ascending order, and where in it each run of equal values starts."""
+    order = np.argsort(values, kind="stable")
+    ascending = values[order]
+    starts = np.flatnonzero(np.append(True, ascending[1:] != ascending[:-1]))
+    return order, starts
+
+
+def _once(num: int) -> Weights:
+    return np.ones((1, num), dtype=np.int64)
+
+
+def _undefined(weights: Weights) -> Floats:
+    return np.full(len(weights), np.nan)
+
+
+def _ratio(part: Floats, whole: Floats | Weights) -> Floats:
+    """Not a number where there is nothing to divide by."""
+    ratio: Floats = np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+    return ratio
+
+
+def _single(figure: Floats) -> float | None:
+    return float(figure[0]) if np.isfinite(figure[0]) else None

@@ -2,24 +2,24 @@
 
 Every figure comes with the number of questions it is over, and a question that a figure does not apply to is left out
 of it. A figure over no question is None. Unanswerable questions score 1 when refused: see :mod:`qa.evaluation.scoring`.
+Rows of questions that were left out are only counted. Questions of one group are resampled together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
-
+from qa.evaluation.resampling import Statistic, interval_of, mean_interval, paired_difference
 from qa.evaluation.scoring import Row, Timing
 from qa.evaluation.statistics import (
-    auroc,
-    calibration_error,
-    mean_interval,
-    paired_difference,
     risk_coverage,
-    risk_coverage_area,
+    weighted_auroc,
+    weighted_calibration_error,
+    weighted_quantile,
+    weighted_risk_coverage_area,
 )
 
 _MAX_POINTS = 200
@@ -31,15 +31,18 @@ def summarise(rows: Sequence[Row]) -> _Json:
 
     :param rows: At least one.
     """
+    num_left_out = Counter(row.left_out for row in rows if row.left_out is not None)
+    rows = [row for row in rows if row.left_out is None]
     answerable = [row for row in rows if row.is_answerable]
     unanswerable = [row for row in rows if not row.is_answerable]
     return {
         "n": len(rows),
         "n_answerable": len(answerable),
         "n_errors": sum(row.error is not None for row in rows),
+        "n_left_out": dict(sorted(num_left_out.items())),
         "em": _mean(rows, lambda row: row.em),
         "f1": _mean(rows, lambda row: row.f1),
-        "refused": _mean(rows, lambda row: not row.is_answered),
+        "refused": _mean(rows, lambda row: row.is_refused),
         "answerable": _scores(answerable),
         "unanswerable": _unanswerable(unanswerable),
         "with_passages": _scores([row for row in rows if row.num_passages]),
@@ -58,42 +61,57 @@ def summarise(rows: Sequence[Row]) -> _Json:
 
 def compare(ours: Sequence[Row], theirs: Sequence[Row]) -> _Json:
     """Ours minus theirs over the questions that both asked, paired."""
-    before = {row.question_id: row for row in theirs}
-    pairs = [(row, before[row.question_id]) for row in ours if row.question_id in before]
+    before = {row.question_id: row for row in theirs if row.left_out is None}
+    asked = [row for row in ours if row.left_out is None and row.question_id in before]
+    pairs = [(row, before[row.question_id]) for row in asked]
 
     def difference(value: Callable[[Row], float]) -> _Json:
-        return paired_difference([value(a) for a, _ in pairs], [value(b) for _, b in pairs]).to_json()
+        values = [value(a) for a, _ in pairs], [value(b) for _, b in pairs]
+        return paired_difference(*values, _groups(asked)).to_json()
 
     return {
         "n": len(pairs),
         "em": difference(lambda row: row.em),
         "f1": difference(lambda row: row.f1),
-        "refused": difference(lambda row: float(not row.is_answered)),
+        "refused": difference(lambda row: float(row.is_refused)),
     }
 
 
+def _groups(rows: Sequence[Row]) -> list[Hashable]:
+    """What is drawn together: a question that is in no group is one of its own."""
+    return [("group", row.group) if row.group is not None else ("question", row.question_id) for row in rows]
+
+
 def _mean(rows: Sequence[Row], value: Callable[[Row], float]) -> _Json:
-    return mean_interval([float(value(row)) for row in rows]).to_json()
+    return mean_interval([float(value(row)) for row in rows], _groups(rows)).to_json()
+
+
+def _figure(rows: Sequence[Row], statistic: Statistic) -> _Json:
+    return interval_of(statistic, len(rows), _groups(rows)).to_json()
 
 
 def _scores(rows: Sequence[Row]) -> _Json:
-    """``wrong``: answered, and not right."""
+    """``wrong``: answered, and not right. Questions that failed are neither answered nor refused."""
     return {
         "n": len(rows),
         "em": _mean(rows, lambda row: row.em),
         "f1": _mean(rows, lambda row: row.f1),
-        "refused": _mean(rows, lambda row: not row.is_answered),
+        "refused": _mean(rows, lambda row: row.is_refused),
         "answered": _mean(rows, lambda row: row.is_answered),
         "wrong": _mean(rows, lambda row: row.is_answered and not row.is_right),
     }
 
 
 def _unanswerable(rows: Sequence[Row]) -> _Json:
-    """``gold_found`` counts questions whose answer stands in a passage after all: 0 where it was kept away."""
+    """``wrong``: all that were answered; ``right_after_all``: answered as the gold says, although all articles that
+    hold it were kept away, so some article says it in other words; ``wrong_strict``: answered otherwise. ``gold_found``
+    counts questions whose answer stands in a returned passage after all: 0 where it was kept away."""
     return {
         "n": len(rows),
-        "refused": _mean(rows, lambda row: not row.is_answered),
+        "refused": _mean(rows, lambda row: row.is_refused),
         "wrong": _mean(rows, lambda row: row.is_answered),
+        "wrong_strict": _mean(rows, lambda row: row.is_answered and not row.agrees_with_gold),
+        "right_after_all": _mean(rows, lambda row: row.is_answered and row.agrees_with_gold),
         "gold_found": sum(row.answer_present for row in rows),
     }
 
@@ -110,42 +128,49 @@ def _answered(rows: Sequence[Row]) -> _Json:
 
 
 def _hits(rows: Sequence[Row]) -> _Json:
-    """Share of questions with a gold answer among the first k passages; the first 20 are of a deeper search."""
+    """Share of questions with a gold answer among the first k passages; the first 20 are of a deeper search.
+
+    ``read``: in any passage that the reader was given, whichever of them were returned.
+    """
 
     def within(k: int) -> _Json:
         return _mean(rows, lambda row: row.gold_rank is not None and row.gold_rank <= k)
 
     deep = _mean(rows, lambda row: row.gold_rank_deep is not None and row.gold_rank_deep <= 20)
-    return {"n": len(rows), "at_1": within(1), "at_4": within(4), "at_10": within(10), "at_20": deep}
+    read = _mean(rows, lambda row: row.gold_read)
+    return {"n": len(rows), "at_1": within(1), "at_4": within(4), "at_10": within(10), "at_20": deep, "read": read}
 
 
 def _confidence(rows: Sequence[Row]) -> _Json:
     """How well confidence tells right answers from others (among those given), and questions that can be answered, or
-    whose answer stands in a passage, from those that cannot (among all that were asked)."""
+    whose answer stands in a returned passage, from those that cannot (among all that were asked)."""
     given = [row for row in rows if row.is_answered]
     asked = [row for row in rows if row.error is None]
-    is_right = [row.is_right for row in given]
-    confidences = [row.confidence for row in given]
+    is_right, confidences = [row.is_right for row in given], [row.confidence for row in given]
+
+    def separation(some: Sequence[Row], is_positive: Callable[[Row], bool]) -> _Json:
+        scores, positive = [row.confidence for row in some], [is_positive(row) for row in some]
+        return _figure(some, lambda weights: weighted_auroc(scores, positive, weights))
+
     return {
         "n_answered": len(given),
         "n_asked": len(asked),
-        "auroc_right": auroc(confidences, is_right),
-        "auroc_answerable": auroc([row.confidence for row in asked], [row.is_answerable for row in asked]),
-        "auroc_present": auroc(
-            [row.confidence for row in asked], [row.is_answerable and row.answer_present for row in asked]
-        ),
-        "calibration_error": calibration_error(confidences, is_right),
+        "auroc_right": separation(given, lambda row: row.is_right),
+        "auroc_answerable": separation(asked, lambda row: row.is_answerable),
+        "auroc_present": separation(asked, lambda row: row.is_answerable and row.answer_present),
+        "calibration_error": _figure(given, lambda weights: weighted_calibration_error(confidences, is_right, weights)),
     }
 
 
 def _risk_coverage(rows: Sequence[Row]) -> _Json:
     given = [row for row in rows if row.is_answered]
-    points = risk_coverage([row.confidence for row in given], [row.is_right for row in given], len(rows))
+    confidences, is_right = [row.confidence for row in given], [row.is_right for row in given]
+    points = risk_coverage(confidences, is_right, len(rows))
     step = max(1, -(-len(points) // _MAX_POINTS))
     # Counted from the end, so that the point of all answers is kept.
     shown = points[::-1][::step][::-1]
     return {
-        "area": risk_coverage_area(points),
+        "area": _figure(given, lambda weights: weighted_risk_coverage_area(confidences, is_right, weights)),
         "n": len(rows),
         "points": [[round(p.confidence, 4), round(p.coverage, 4), round(p.accuracy, 4)] for p in shown],
     }
@@ -154,17 +179,32 @@ def _risk_coverage(rows: Sequence[Row]) -> _Json:
 def _citations(rows: Sequence[Row]) -> _Json:
     """``cited``: answers with a citation; ``verbatim``: citations whose quote stands in its article where it says."""
     given = [row for row in rows if row.is_answered]
+    cited = [row for row in given for _ in range(row.num_citations)]
     flags = [float(place < row.num_verbatim) for row in given for place in range(row.num_citations)]
-    return {"n": len(flags), "verbatim": mean_interval(flags).to_json(), "cited": _mean(given, _is_cited)}
-
-
-def _is_cited(row: Row) -> bool:
-    return row.num_citations > 0
+    return {
+        "n": len(flags),
+        "verbatim": mean_interval(flags, _groups(cited)).to_json(),
+        "cited": _mean(given, lambda row: row.num_citations > 0),
+    }
 
 
 def _seconds(rows: Sequence[Row], name: str) -> _Json:
-    values = [seconds for row in rows if (seconds := getattr(row.seconds, name)) is not None]
-    if not values:
-        return {"n": 0, "median": None, "p95": None}
-    median, p95 = np.quantile(values, [0.5, 0.95])
-    return {"n": len(values), "median": round(float(median), 4), "p95": round(float(p95), 4)}
+    """Median and 95th percentile, each with the bounds of its interval."""
+    timed = [row for row in rows if getattr(row.seconds, name) is not None]
+    values = [getattr(row.seconds, name) for row in timed]
+
+    def interval(quantile: float) -> list[float | None]:
+        found = interval_of(lambda weights: weighted_quantile(values, quantile, weights), len(timed), _groups(timed))
+        return [None if bound is None else round(bound, 4) for bound in (found.value, found.low, found.high)]
+
+    median, median_low, median_high = interval(0.5)
+    p95, p95_low, p95_high = interval(0.95)
+    return {
+        "n": len(timed),
+        "median": median,
+        "median_low": median_low,
+        "median_high": median_high,
+        "p95": p95,
+        "p95_low": p95_low,
+        "p95_high": p95_high,
+    }

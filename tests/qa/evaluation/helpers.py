@@ -13,6 +13,7 @@ from index.retriever import Retriever
 from qa.evaluation.run import Options, Parts
 from qa.evaluation.scoring import Row, Timing
 from qa.evaluation.streaming import PinnedSource
+from qa.evaluation.watched_reader import WatchedReader
 from qa.pipeline import Pipeline, PipelineSettings
 from qa.types import Done, Event
 from tests.fakes import HashEmbedder, open_parts
@@ -97,19 +98,19 @@ def make_parts(
     """The parts of an evaluation over a real collection, with a fake embedder."""
     embedder = HashEmbedder()
     index = open_parts(work_dir, embedder=embedder, settings=ChunkerSettings(min_tokens=8, max_tokens=20), keep=1000)
-    source = PinnedSource()
+    source, reader = PinnedSource(), WatchedReader(SentenceReader(embedder))
     values: dict[str, Any] = {"min_confidence": 0.5, "min_fast_confidence": 0.0} | settings
     pipeline = RecordingPipeline(
         source,
         Retriever(embedder),
-        SentenceReader(embedder),
+        reader,
         generator,
         embedder_id=embedder.model_id,
         calibration=PLAIN_CALIBRATION,
         settings=PipelineSettings(**values),
     )
     pipeline.kill_after = kill_after
-    return Parts(pipeline, source, embedder, index.collection, {"answer": values}, {"chunker": "small"})
+    return Parts(pipeline, source, reader, embedder, index.collection, {"answer": values}, {"chunker": "small"})
 
 
 def asked(parts: Parts) -> list[tuple[str, set[str]]]:
@@ -143,6 +144,8 @@ def make_row(question_id: str, **values: Any) -> Row:
         "gold_rank_deep": 1,
         "num_citations": 1,
         "num_verbatim": 1,
+        "num_read": 20,
+        "gold_read": True,
         "seconds": Timing(0.1, 0.2, 0.3, 0.4, 0.5),
     }
     return Row(question_id, **{**defaults, **values})

@@ -128,11 +128,14 @@ def test_squad_gives_each_question_its_paragraph(tmp_path: Path) -> None:
     assert first.passages == second.passages
     assert first.passages is not None
     assert (first.passages[0].title, first.passages[0].text) == ("Old piers", "The pier was built in 1901.")
+    assert first.group == second.group != third.group
+    assert first.group == first.passages[0].text_hash[:16]
 
 
 def test_squad_opened_indexes_every_paragraph_once(tmp_path: Path) -> None:
     questions, articles = opened(read_questions(squad_file(tmp_path)))
     assert [question.passages for question in questions] == [None] * 3
+    assert len({question.group for question in questions}) == 2
     assert [a.text for a in articles.weeks[ALL_WEEKS]] == ["The pier was built in 1901.", "It has a café."]
 
 

@@ -227,6 +227,56 @@ def test_given_passages_are_asked_without_an_index(tmp_path: Path) -> None:
     assert result.header["indexed"] is None
 
 
+LONG = "The harbour of Lindby was quiet. Ships came and went all day long. The pier of Lindby cost 12 million euros."
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_quotes_from_the_end_of_a_given_passage_are_found_in_it(mode: str, tmp_path: Path) -> None:
+    other = "Ferries to Korsund left the harbour on Tuesday."
+    record = {"id": "a", "question": "What did the pier of Lindby cost?", "answers": [SHORT], "passages": [other, LONG]}
+    path = write_json_lines(tmp_path / "given.jsonl", [record])
+    options = make_options(tmp_path, questions=path, articles=None, is_stream=False, mode=mode)
+    row = run(options, make_parts(tmp_path / "work", writer())).rows[0]
+    assert row.outcome == "answered"
+    assert row.num_verbatim == row.num_citations >= 1
+
+
+def test_a_quote_that_is_not_in_the_given_passage_is_not_verbatim(tmp_path: Path) -> None:
+    class Shifting(RecordingPipeline):
+        """Cites from a passage as if it began one character earlier."""
+
+        def ask_given(self, question: str, passages: Any, **options: Any) -> Iterator[Event]:
+            shifted = [
+                replace(r, passage=replace(r.passage, text=f" {r.passage.text}", end=r.passage.end + 1))
+                for r in passages
+            ]
+            return super().ask_given(question, shifted, **options)
+
+    record = {"id": "a", "question": "What did the pier of Lindby cost?", "answers": [SHORT], "passages": [LONG]}
+    path = write_json_lines(tmp_path / "given.jsonl", [record])
+    parts = make_parts(tmp_path / "work")
+    parts.pipeline.__class__ = Shifting
+    row = run(make_options(tmp_path, questions=path, articles=None, is_stream=False), parts).rows[0]
+    assert (row.num_citations, row.num_verbatim) == (1, 0)
+
+
+def test_all_that_was_read_is_looked_at_and_not_only_what_is_returned(tmp_path: Path) -> None:
+    texts = [f"The pier of Lindby cost a lot in {year}, what did it cost." for year in range(1990, 2005)]
+    records = [
+        {"id": "a", "question": "What did the pier of Lindby cost?", "answers": ["a lot"], "passages": texts},
+        {"id": "b", "question": "What did it cost?", "answers": ["nothing"], "passages": [*texts, "Fog: nothing."]},
+        {"id": "c", "question": "What did it cost?", "answers": ["12"], "passages": texts},
+    ]
+    path = write_json_lines(tmp_path / "given.jsonl", records)
+    result = run(
+        make_options(tmp_path, questions=path, articles=None, is_stream=False),
+        make_parts(tmp_path / "work", num_passages=3),
+    )
+    seen = [(row.num_passages, row.answer_present, row.num_read, row.gold_read) for row in result.rows]
+    assert seen == [(3, True, 15, True), (3, False, 16, True), (3, False, 15, False)]
+    assert result.metrics["hit"]["read"]["value"] == pytest.approx(2 / 3)
+
+
 def test_a_score_that_comes_with_a_passage_ranks_it() -> None:
     texts = {"The pier.": 0.1, "What did it cost?": None, "The flood.": 2}
     articles = [make_article(t, metadata={} if s is None else {"score": s}) for t, s in texts.items()]
@@ -265,14 +315,92 @@ def test_gold_and_open_runs_do_not_share_rows(tmp_path: Path) -> None:
 def test_no_passage_is_of_an_article_that_holds_the_answer(tmp_path: Path) -> None:
     parts = make_parts(tmp_path / "work")
     result = run(make_options(tmp_path, is_absent=True), parts)
-    pier, library, again, last = (seen for _, seen in asked(parts))
+    pier, again, last = (seen for _, seen in asked(parts))
     assert pier == {"https://norwick.example/library"}
-    assert library == {"https://coast.example/pier"}
     assert again == {"https://coast.example/pier", "https://norwick.example/library"}
     assert "https://coast.example/ferry" not in last and len(last) == 3
     assert not any(row.is_answerable or row.answer_present for row in result.rows)
     assert result.metrics["unanswerable"]["gold_found"] == 0
     assert result.metrics["answerable"]["n"] == 0
+
+
+def test_questions_whose_answer_cannot_be_kept_away_are_left_out(tmp_path: Path) -> None:
+    answers = [["12 million euros"], ["12 million euros", "1,200"], ["True"], ["Tom Reyes"], []]
+    records = [{**QUESTIONS[0], "id": f"20240105_{number}", "answers": gold} for number, gold in enumerate(answers)]
+    parts = make_parts(tmp_path / "work")
+    result = run(make_options(tmp_path, is_absent=True, question_records=records), parts)
+    reasons = [row.left_out for row in result.rows]
+    assert reasons == [None, "bare_number", "yes_or_no", "nothing_removed", "nothing_removed"]
+    assert len(asked(parts)) == 1
+    assert result.metrics["n"] == result.metrics["unanswerable"]["n"] == 1
+    assert result.metrics["n_left_out"] == {"bare_number": 1, "nothing_removed": 2, "yes_or_no": 1}
+    # As rows of a journal they are not asked again either.
+    parts = make_parts(tmp_path / "work")
+    again = run(make_options(tmp_path, is_absent=True, question_records=records), parts)
+    assert (asked(parts), again.rows) == ([], result.rows)
+
+
+def test_articles_of_later_weeks_are_not_counted_as_kept_away(tmp_path: Path) -> None:
+    # On an index that holds all weeks already, as on one that is being built.
+    records = [{**QUESTIONS[0], "answers": ["99 million euros"]}]
+    evaluated(tmp_path, out=tmp_path / "whole.json")
+    (row,) = evaluated(tmp_path, question_records=records, is_absent=True, out=tmp_path / "absent.json").rows
+    assert row.left_out == "nothing_removed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("12", "bare_number"),
+        ("$1,200", "bare_number"),
+        ("Twenty-five", None),
+        ("nineteen", "bare_number"),
+        ("12%", "bare_number"),
+        ("Yes", "yes_or_no"),
+        ("false", "yes_or_no"),
+        ("12 euros", "too_many_removed"),
+        ("Ada Holm", None),
+        ("Nobody", "nothing_removed"),
+    ],
+)
+def test_general_answers_are_told_by_what_they_are_or_how_much_holds_them(
+    answer: str, expected: str | None, tmp_path: Path
+) -> None:
+    collection = open_parts(tmp_path).collection
+    few = ["Ada Holm came. Twenty-five were there."] * 10
+    many = ["It cost 12 euros."] * 11
+    texts = [*few, *many, *["Nothing of the kind."] * 179]
+    collection.add(make_article(f"{text} Number {i}.", identity=str(i)) for i, text in enumerate(texts))
+    held = RevisionTexts(collection)
+    held.refresh()
+    snapshot = collection.snapshot()
+    assert snapshot is not None
+    among = frozenset(passage.revision_id for passage in snapshot.all_passages())
+    assert len(among) == 200
+    assert held.removal([answer], among).left_out == expected
+
+
+def test_in_a_small_collection_no_share_is_too_large(tmp_path: Path) -> None:
+    collection = open_parts(tmp_path).collection
+    collection.add([make_article("Ada Holm came."), make_article("The pier opened.")])
+    texts = RevisionTexts(collection)
+    texts.refresh()
+    removal = texts.removal(["Ada Holm"], texts.holding(["Ada Holm", "pier"]))
+    assert (len(removal.revisions), removal.left_out) == (1, None)
+
+
+def test_titles_and_possessives_hold_an_answer_too(tmp_path: Path) -> None:
+    collection = open_parts(tmp_path).collection
+    collection.add(
+        [
+            make_article("She came.", title="Mariah Carey on tour"),
+            make_article("They heard Mariah Carey’s song.", title="A song"),
+            make_article("Carey sang.", title="On Mariah"),
+        ]
+    )
+    texts = RevisionTexts(collection)
+    texts.refresh()
+    assert len(texts.holding(["Mariah Carey"])) == 2
 
 
 def test_small_collections_are_shown_to_the_model_without_the_answer(tmp_path: Path) -> None:
@@ -318,7 +446,7 @@ def test_search_without_some_revisions_is_the_search_of_an_index_that_lacks_them
 
 def test_an_asker_without_articles_kept_away_looks_at_no_text(tmp_path: Path) -> None:
     parts = make_parts(tmp_path)
-    asker = Asker(parts.pipeline, parts.source, HashEmbedder(), None, mode="fast")
+    asker = Asker(parts.pipeline, parts.source, parts.reader, HashEmbedder(), None, mode="fast")
     asker.use(None)
     assert asker.ask(EvalQuestion("a", "Who?", ("Ada",))).outcome == "no_articles"
 
@@ -336,3 +464,15 @@ def test_two_reports_on_the_same_data_are_compared_in_pairs(tmp_path: Path) -> N
     )
     with pytest.raises(BadInputError, match="a report of other data"):
         run(other, make_parts(tmp_path / "work"))
+
+
+def test_a_report_of_the_other_mode_is_compared_and_one_that_asked_otherwise_is_not(tmp_path: Path) -> None:
+    first = evaluated(tmp_path, out=tmp_path / "first.json")
+    write_report(tmp_path / "first.json", first.header, first.metrics, first.rows)
+    against: dict[str, Any] = {"out": tmp_path / "second.json", "against": tmp_path / "first.json"}
+    full = run(make_options(tmp_path, **against, mode="full"), make_parts(tmp_path / "work", writer()))
+    assert full.metrics["difference"]["n"] == 4
+    with pytest.raises(BadInputError, match=r"first\.json asked otherwise \(absent: False, now True\)"):
+        evaluated(tmp_path, **against, is_absent=True)
+    with pytest.raises(BadInputError, match="protocol: 'stream', now 'all'"):
+        evaluated(tmp_path, **against, is_stream=False, work_dir=tmp_path / "other")

@@ -12,7 +12,7 @@ from index.types import Article, RetrievedPassage
 from qa.evaluation.datasets import EvalQuestion
 from qa.evaluation.given import GivenPassages
 from qa.evaluation.matching import holds, searchable, searchable_answers
-from qa.evaluation.scoring import Row, Timing, failed, score
+from qa.evaluation.scoring import Row, Timing, failed, left_out, score
 from qa.types import Answer, Citation, Models
 from tests.fakes import HashEmbedder
 from tests.qa.evaluation.helpers import make_row
@@ -38,6 +38,7 @@ def make_answer(short: str | None, **values: Any) -> Answer:
 
 def scored(answers: tuple[str, ...], answer: Answer, *, article: str = ARTICLE, **values: Any) -> Row:
     defaults: dict[str, Any] = {"deeper": answer.passages, "seconds": Timing(), "is_answerable": bool(answers)}
+    defaults["read"] = [retrieved.passage for retrieved in answer.passages]
     return score(
         EvalQuestion("q", "Q", answers), answer, article_text=lambda retrieved: article, **{**defaults, **values}
     )
@@ -75,6 +76,13 @@ def test_gold_is_found_at_its_rank() -> None:
     assert (row.gold_rank, row.gold_rank_deep) == (None, 2)
 
 
+def test_what_was_read_is_more_than_what_is_returned() -> None:
+    answer = make_answer(None, passages=(PASSAGES[0],))
+    row = scored(("12 million",), answer, deeper=(), read=[retrieved.passage for retrieved in PASSAGES])
+    assert (row.answer_present, row.gold_read, row.num_passages, row.num_read) == (False, True, 1, 2)
+    assert not scored(("13 million",), answer, deeper=(), read=[PASSAGES[1].passage]).gold_read
+
+
 @pytest.mark.parametrize(
     ("text", "answer", "expected"),
     [
@@ -85,10 +93,42 @@ def test_gold_is_found_at_its_rank() -> None:
         ("Squid\nGame", "the squid game", True),
         ("Anything at all", "The", False),
         ("", "Ada", False),
+        ("Then Mariah Carey’s song came.", "Mariah Carey", True),
+        ("Then Mariah Carey's song came.", "Mariah Carey", True),
+        ("Mariah Carey sang.", "Mariah Carey’s", False),
+        ("At McDonald’s", "McDonald's", True),
+        ("At McDonalds", "McDonald's", True),
+        ("Old McDonald had a farm.", "McDonald's", False),
+        ("a 12-year sentence", "12 year", True),
+        ("a 12 year sentence", "12-year", True),
+        ("the Russia–Ukraine war", "Ukraine", True),
+        ("a COVID-19 test", "covid19", True),
+        ("minus -5", "5", True),
+        ("Harry‑Potter", "Harry Potter", True),
     ],
 )
 def test_gold_stands_in_a_text_as_whole_words(text: str, answer: str, expected: bool) -> None:
     assert holds(searchable(text), searchable_answers([answer])) is expected
+
+
+@pytest.mark.parametrize(("short", "agrees"), [("12 million", True), ("Ada Holm", False), (None, False)])
+def test_an_answer_may_agree_with_a_gold_that_was_kept_away(short: str | None, agrees: bool) -> None:
+    row = scored(("12 million euros",), make_answer(short), is_answerable=False)
+    assert row.agrees_with_gold is agrees
+    assert not row.is_right
+    assert not scored((), make_answer("Ada Holm")).agrees_with_gold
+
+
+def test_only_what_was_asked_and_not_answered_is_refused() -> None:
+    question = EvalQuestion("q", "Q", ("A",), group="paragraph")
+    assert make_row("a", outcome="not_in_articles").is_refused
+    assert make_row("a", outcome="no_articles").is_refused
+    assert not make_row("a").is_refused
+    assert not failed(question, "too long", is_answerable=True).is_refused
+    row = left_out(question, "bare_number")
+    assert not row.is_refused and not row.is_answered
+    assert (row.left_out, row.error, row.group, row.is_answerable) == ("bare_number", None, "paragraph", False)
+    assert Row.from_json(json.loads(json.dumps(row.to_json()))) == row
 
 
 def test_citations_are_checked_against_the_article() -> None:
@@ -134,3 +174,18 @@ def test_a_paragraph_is_embedded_once_for_all_its_questions() -> None:
     assert given.retrieved("Who?", paragraph) == first
     assert len(embedder.embedded) == 1
     assert given.retrieved("Who?", []) == []
+
+
+@pytest.mark.parametrize("key", ["question_id", "answers", "group", "gold_read", "left_out", "error", "seconds"])
+def test_a_row_that_lacks_a_value_is_refused(key: str) -> None:
+    values = make_row("a").to_json()
+    del values[key]
+    with pytest.raises(KeyError, match=key):
+        Row.from_json(values)
+
+
+def test_a_row_that_lacks_a_time_is_refused() -> None:
+    values = make_row("a").to_json()
+    del values["seconds"]["retrieve"]
+    with pytest.raises(KeyError, match="retrieve"):
+        Row.from_json(values)

@@ -1,60 +1,24 @@
-"""Statistics against values worked out by hand."""
+"""Statistics against values worked out by hand, and over resamples against the same of the drawn values."""
 
 from __future__ import annotations
 
 import itertools
-import math
 
 import numpy as np
 import pytest
 
+from qa.evaluation.resampling import Weights
 from qa.evaluation.statistics import (
     RiskPoint,
     auroc,
     calibration_error,
-    mean_interval,
-    paired_difference,
     risk_coverage,
     risk_coverage_area,
+    weighted_auroc,
+    weighted_calibration_error,
+    weighted_quantile,
+    weighted_risk_coverage_area,
 )
-
-
-def test_the_interval_of_a_share_is_the_textbooks() -> None:
-    interval = mean_interval([1.0] * 400 + [0.0] * 600)
-    spread = 1.96 * math.sqrt(0.4 * 0.6 / 1000)
-    assert interval.value == pytest.approx(0.4)
-    assert interval.low == pytest.approx(0.4 - spread, abs=0.004)
-    assert interval.high == pytest.approx(0.4 + spread, abs=0.004)
-    assert interval.n == 1000
-
-
-def test_an_interval_is_the_same_for_the_same_seed_whatever_the_order() -> None:
-    values = np.random.default_rng(3).random(50).tolist()
-    assert mean_interval(values, seed=1) == mean_interval(values, seed=1)
-    assert mean_interval(values, seed=1) != mean_interval(values, seed=2)
-    assert mean_interval(values, seed=1).low == pytest.approx(mean_interval(values[::-1], seed=1).low)
-
-
-def test_an_interval_over_equal_values_has_no_width_and_over_none_no_value() -> None:
-    same = mean_interval([0.25] * 7)
-    assert (same.low, same.value, same.high) == (0.25, 0.25, 0.25)
-    assert mean_interval([]).to_json() == {"value": None, "low": None, "high": None, "n": 0}
-
-
-def test_pairing_sees_what_two_intervals_overlook() -> None:
-    draw = np.random.default_rng(0)
-    theirs = draw.random(200)
-    ours = theirs + 0.02
-    difference = paired_difference(ours.tolist(), theirs.tolist())
-    assert difference.low == pytest.approx(0.02)
-    assert difference.high == pytest.approx(0.02)
-    apart, together = mean_interval(ours.tolist()), mean_interval(theirs.tolist())
-    assert apart.low is not None and together.high is not None and apart.low < together.high
-
-
-def test_pairs_of_unequal_number_are_refused() -> None:
-    with pytest.raises(ValueError):
-        paired_difference([1.0], [1.0, 0.0])
 
 
 @pytest.mark.parametrize(
@@ -93,9 +57,53 @@ def test_risk_and_coverage_by_hand() -> None:
     points = risk_coverage([0.9, 0.5, 0.7, 0.7], [True, False, True, False], num_questions=8)
     assert points == [RiskPoint(0.9, 1 / 8, 1.0), RiskPoint(0.7, 3 / 8, 2 / 3), RiskPoint(0.5, 4 / 8, 0.5)]
     # Widths 1, 2 and 1 of 4; risks 0, 1/3 and 1/2.
-    assert risk_coverage_area(points) == pytest.approx((0 + 2 / 3 + 1 / 2) / 4)
+    assert risk_coverage_area([0.9, 0.5, 0.7, 0.7], [True, False, True, False]) == pytest.approx(
+        (0 + 2 / 3 + 1 / 2) / 4
+    )
 
 
 def test_risk_and_coverage_of_no_answers() -> None:
     assert risk_coverage([], [], num_questions=3) == []
-    assert risk_coverage_area([]) is None
+    assert risk_coverage_area([], []) is None
+
+
+def draws(num: int, *, num_resamples: int = 40) -> Weights:
+    """How often each of ``num`` values is drawn; the last resample draws the first value only."""
+    draw = np.random.default_rng(11)
+    weights = np.stack([np.bincount(draw.integers(num, size=num), minlength=num) for _ in range(num_resamples)])
+    weights[-1] = 0
+    weights[-1, 0] = 3
+    return weights.astype(np.int64)
+
+
+@pytest.mark.parametrize("num", [1, 7, 10, 63])
+def test_a_weighted_figure_is_the_figure_of_the_values_as_often_as_they_are_drawn(num: int) -> None:
+    draw = np.random.default_rng(num)
+    # Few distinct values, so that many are tied.
+    scores, flags, weights = draw.integers(8, size=num) / 8, draw.random(num) < 0.5, draws(num)
+    area = weighted_risk_coverage_area(scores.tolist(), flags.tolist(), weights)
+    order = weighted_auroc(scores.tolist(), flags.tolist(), weights)
+    error = weighted_calibration_error([i / num for i in range(num)], flags.tolist(), weights)
+    quantiles = [weighted_quantile(scores.tolist(), some, weights) for some in (0.5, 0.95)]
+    for i, times in enumerate(weights):
+        some, right = np.repeat(scores, times), np.repeat(flags, times).tolist()
+        expected = auroc(some.tolist(), right)
+        assert np.isnan(order[i]) if expected is None else order[i] == pytest.approx(expected)
+        assert area[i] == pytest.approx(risk_coverage_area(some.tolist(), right))
+        # The values are ascending already, so these are the drawn ones in the order of their bins.
+        bins = np.array_split(np.arange(len(some)), min(10, len(some)))
+        gaps = np.repeat(np.arange(num) / num - flags, times)
+        assert error[i] == pytest.approx(sum(abs(gaps[b].sum()) for b in bins) / len(some))
+        assert [q[i] for q in quantiles] == pytest.approx(np.quantile(some, [0.5, 0.95]).tolist())
+
+
+def test_a_weighted_figure_of_nothing_is_no_number() -> None:
+    none = np.zeros((2, 0), dtype=np.int64)
+    for figure in (
+        weighted_auroc([], [], none),
+        weighted_calibration_error([], [], none),
+        weighted_risk_coverage_area([], [], none),
+        weighted_quantile([], 0.5, none),
+        weighted_quantile([1.0], 0.5, np.zeros((2, 1), dtype=np.int64)),
+    ):
+        assert figure.shape == (2,) and np.isnan(figure).all()
