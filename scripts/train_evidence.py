@@ -3,6 +3,10 @@
 python scripts/train_evidence.py prepare --data DATA --work WORK    # a few minutes: groups of questions and contexts
 python scripts/train_evidence.py train --work WORK --out CHECKPOINTS # hours on 2 cores; start it again to go on
 python scripts/train_evidence.py export --out CHECKPOINTS --to MODEL # half-precision weights for the project
+
+A training is the same, bit for bit, for the same data, recipe, seed, number of threads, machine and version of torch.
+Another number of threads (--threads) adds numbers up in another order, and weights differ in their last digits; a
+training may go on with it, as on another machine.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from qa.config import EmbedderConfig
 from qa.evidence_training.batches import Source, batches, drawn_groups
 from qa.evidence_training.loop import Trainer, TrainingSettings
 from qa.evidence_training.prepare import prepare as prepare_groups
+from qa.packaged_reader import READER_FILES
 
 # The questions written for SQuAD 2.0 (half of them unanswerable) and the news quizzes are what the reader is for:
 # they are seen more than once and to the end. The rest teaches spans, and comes mostly before.
@@ -64,7 +69,7 @@ def train(
     scale: Annotated[float, typer.Option(help="multiplies the passes over every source")] = 1.0,
     learning_rate: float = 1.5e-4,
     start: Annotated[Path | None, typer.Option("--from", help="a trained model to go on from")] = None,
-    threads: int = 2,
+    threads: Annotated[int, typer.Option(help="of torch; results differ in their last digits with it")] = 2,
 ) -> None:
     """Fine-tune the packaged encoder, or a model that was trained from it."""
     torch.set_num_threads(threads)
@@ -87,11 +92,21 @@ def export(
     out: Annotated[Path, typer.Option(help="folder of checkpoints")],
     to: Annotated[Path, typer.Option(help="folder for the model")],
 ) -> None:
-    """Write the latest checkpoint as a model of its own, in half precision."""
+    """Write the latest checkpoint as a model of its own, in half precision, and print the hashes to pin it by."""
     model, tokenizer = _fresh_model()
     Trainer.load_weights(model, out)
     model.to(torch.float16).save_pretrained(to)
     tokenizer.save_pretrained(to)
+    print("READER_FILES of qa/packaged_reader.py, for these files:")
+    print("\n".join(pinned_files(to)))
+
+
+def pinned_files(folder: Path) -> list[str]:
+    """The lines that pin an exported model in qa/packaged_reader.py.
+
+    :raises ModelError: If one of the files is missing.
+    """
+    return [f'    "{name}": "{sha256_of(folder / name)}",' for name in READER_FILES]
 
 
 def _fresh_model() -> tuple[Any, Any]:

@@ -20,7 +20,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from index.atomic import write_atomically
+from index.atomic import fsync_file, fsync_folder, write_atomically
 from index.errors import BadInputError
 from qa.evidence_training.batches import Batch
 from qa.span_scores import span_scores
@@ -123,22 +123,30 @@ class Trainer:
 
     def _share(self, step: int) -> float:
         warm = max(1, round(self._settings.warmup * self._settings.num_steps))
-        return min((step + 1) / warm, max(0.0, (self._settings.num_steps - step) / (self._settings.num_steps - warm)))
+        # A single step is all warm-up.
+        falling = (self._settings.num_steps - step) / max(1, self._settings.num_steps - warm)
+        return min((step + 1) / warm, max(0.0, falling))
 
     # Checkpoints: safetensors, never pickle
 
     def save(self) -> None:
-        """Write the weights, the optimiser's moments and the step; the last good checkpoint is replaced at once."""
+        """Write the weights, the optimiser's moments and the step; the last good checkpoint is there until then."""
+        target = f"step-{self.step:07d}.safetensors"
+        if (self._folder / target).is_file() and self._latest() == self._state(target):
+            return
         tensors = {f"model.{n}": p.detach().contiguous() for n, p in self._parameters.items()}
         for name, parameter in self._parameters.items():
             for key, value in self._optimiser.state.get(parameter, {}).items():
                 tensors[f"{key}.{name}"] = value
         self._folder.mkdir(parents=True, exist_ok=True)
-        name = f"step-{self.step:07d}.safetensors"
-        save_file(tensors, self._folder / name)
-        write_atomically(self._folder / "latest.json", json.dumps(self._state(name)).encode())
-        for old in self._folder.glob("step-*.safetensors"):
-            if old.name != name:
+        temporary = self._folder / f".{target}.tmp"
+        save_file(tensors, temporary)
+        fsync_file(temporary)
+        temporary.replace(self._folder / target)
+        fsync_folder(self._folder)
+        write_atomically(self._folder / "latest.json", json.dumps(self._state(target)).encode())
+        for old in (*self._folder.glob("step-*.safetensors"), *self._folder.glob(".step-*.tmp")):
+            if old.name != target:
                 old.unlink()
 
     def resume(self) -> bool:
@@ -146,10 +154,9 @@ class Trainer:
 
         :raises BadInputError: If it belongs to a training with other settings or data.
         """
-        path = self._folder / "latest.json"
-        if not path.is_file():
+        state = self._latest()
+        if state is None:
             return False
-        state = json.loads(path.read_text(encoding="utf-8"))
         if state["fingerprint"] != self._fingerprint or state["settings"] != asdict(self._settings):
             raise BadInputError(f"{self._folder} holds a training with other data or settings; give an empty folder")
         with safe_open(self._folder / state["file"], framework="pt") as file, torch.no_grad():
@@ -176,6 +183,12 @@ class Trainer:
                 if f"model.{name}" in file.keys():  # noqa: SIM118  It is no dict.
                     parameter.copy_(file.get_tensor(f"model.{name}"))
         return int(state["step"])
+
+    def _latest(self) -> dict[str, Any] | None:
+        """What the folder says of its checkpoint; None when it has none."""
+        path = self._folder / "latest.json"
+        state: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return state
 
     def _state(self, name: str) -> dict[str, Any]:
         return {"step": self.step, "file": name, "fingerprint": self._fingerprint, "settings": asdict(self._settings)}

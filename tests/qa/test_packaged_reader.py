@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from index.errors import ModelError
 from qa import composition, packaged_reader
 from qa.composition import build_reader
 from qa.config import ReaderConfig
-from qa.packaged_reader import PACKAGED_READER_ID, packaged_reader_path
+from qa.packaged_reader import PACKAGED_READER_ID, READER_FILES, packaged_reader_path
+from scripts.train_evidence import pinned_files
 from tests.qa.helpers import PIER, make_passage
 from tests.qa.tiny_reader import save_tiny_reader
 
@@ -21,27 +23,45 @@ def folder(tmp_path: Path) -> Path:
     return save_tiny_reader(tmp_path / "tiny-reader")
 
 
-def test_weights_as_they_were_measured_are_accepted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+@pytest.fixture
+def pinned(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in place of the packaged one, with its files pinned."""
+    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in READER_FILES}
     monkeypatch.setattr(packaged_reader, "_PATH", folder)
-    monkeypatch.setattr(packaged_reader, "_SHA256", digest)
-    assert packaged_reader_path() == folder
+    monkeypatch.setattr(packaged_reader, "READER_FILES", hashes)
+    return folder
 
 
-def test_changed_weights_are_refused_before_anything_parses_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packaged_reader, "_PATH", folder)
-    monkeypatch.setattr(packaged_reader, "_SHA256", "0" * 64)
-    with pytest.raises(ModelError, match=r"model\.safetensors is damaged: its SHA-256 is"):
+def test_files_as_they_were_measured_are_accepted(pinned: Path) -> None:
+    assert packaged_reader_path() == pinned
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"])
+def test_a_changed_file_is_refused_before_anything_parses_it(name: str, pinned: Path) -> None:
+    with (pinned / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(ModelError, match=rf"{name} is damaged: its SHA-256 is"):
         packaged_reader_path()
     with pytest.raises(ModelError, match="is damaged"):
         build_reader(ReaderConfig())
 
 
-def test_missing_weights_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packaged_reader, "_PATH", tmp_path)
-    with pytest.raises(ModelError, match=r"model\.safetensors cannot be read: No such file") as caught:
+@pytest.mark.parametrize("name", sorted(READER_FILES))
+def test_a_missing_file_is_one_line(name: str, pinned: Path) -> None:
+    (pinned / name).unlink()
+    with pytest.raises(ModelError, match=rf"{name} cannot be read: No such file") as caught:
         packaged_reader_path()
     assert "\n" not in str(caught.value)
+
+
+def test_every_file_of_the_model_that_is_parsed_is_pinned() -> None:
+    parsed = {path.name for path in packaged_reader._PATH.iterdir() if path.suffix in (".json", ".safetensors", ".txt")}
+    assert parsed == READER_FILES.keys()
+
+
+def test_the_hashes_that_the_export_prints_are_those_to_pin(pinned: Path) -> None:
+    printed = dict(re.findall(r'^    "(.+)": "([0-9a-f]{64})",$', "\n".join(pinned_files(pinned)), flags=re.MULTILINE))
+    assert printed == packaged_reader.READER_FILES
 
 
 def test_the_packaged_reader_has_its_own_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

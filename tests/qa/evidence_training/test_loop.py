@@ -15,6 +15,7 @@ import torch
 from safetensors import safe_open
 
 from index.errors import BadInputError
+from qa.evidence_training import loop
 from qa.evidence_training.batches import Batch, batches
 from qa.evidence_training.groups import Context, Group, find_answer
 from qa.evidence_training.loop import Trainer, TrainingSettings, group_loss
@@ -243,6 +244,56 @@ def test_only_the_last_checkpoint_is_kept(tmp_path: Path) -> None:
     assert (state["step"], state["file"], state["fingerprint"]) == (8, "step-0000008.safetensors", "f")
     with safe_open(tmp_path / state["file"], framework="pt") as file:
         assert not any("word_embeddings" in key for key in file.keys())  # noqa: SIM118  It is no dict.
+
+
+def test_a_save_that_is_cut_off_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    some = some_batches(8)
+    model, training = trainer(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(interrupted(some, 3), no_report)
+    before = weights(model)
+
+    def torn(tensors: dict[str, torch.Tensor], path: Path) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(loop, "save_file", torn)
+    _, training = trainer(tmp_path)
+    assert training.resume()
+    with pytest.raises(OSError, match="No space"):
+        training.train(iter(some), no_report)
+    monkeypatch.undo()
+    model, training = trainer(tmp_path)
+    assert training.resume()
+    assert training.step == 3
+    assert all(torch.equal(value, before[name]) for name, value in weights(model).items())
+    training.train(iter(some), no_report)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest.json", "step-0000008.safetensors"]
+
+
+def test_a_checkpoint_that_is_there_is_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, training = trainer(tmp_path)
+    training.train(iter(some_batches(8)), no_report)
+
+    def never(*_: object) -> None:
+        raise AssertionError("nothing is to be written")
+
+    monkeypatch.setattr(loop, "save_file", never)
+    training.save()
+    _, training = trainer(tmp_path)
+    assert training.resume()
+    training.train(iter(some_batches(8)), no_report)
+    (tmp_path / "step-0000008.safetensors").unlink()
+    with pytest.raises(AssertionError):
+        training.save()
+
+
+def test_a_training_of_one_step_is_made(tmp_path: Path) -> None:
+    model, training = trainer(tmp_path, settings=replace(SETTINGS, num_steps=1))
+    before = weights(model)
+    training.train(iter(some_batches(1)), no_report)
+    assert training.step == 1
+    assert any(not torch.equal(value, before[name]) for name, value in weights(model).items())
 
 
 def test_a_finished_training_trains_no_further(tmp_path: Path) -> None:
