@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from index.readers import docx, eml, html, pdf, read_bytes
 from index.readers.apart_worker import parse
+from index.sources.feed import parse_feed
 from index.types import Article
 from scripts import fuzz
 from scripts.fuzz_samples import samples
@@ -42,6 +44,14 @@ def test_every_seed_is_read_as_articles(kind: str, in_process: None) -> None:
         results = list(read_bytes(f"seed{_READERS[kind]}", seed))
         assert results
         assert all(isinstance(result, Article) for result in results), results
+
+
+def test_a_long_feed_title_is_cut_to_a_clean_line() -> None:
+    """Found by fuzzing feeds: the cut left a space at the end."""
+    item = f"<item><title>{'x' * 299} y</title><link>https://x.example/1</link></item>"
+    data = f"<rss version='2.0'><channel><title>{'z' * 299} y</title>{item}</channel></rss>".encode()
+    found = parse_feed(data, url="https://x.example/feed", now=datetime(2024, 6, 1, tzinfo=UTC))
+    assert (found.title, found.entries[0].title) == ("z" * 299, "x" * 299)
 
 
 def test_without_the_fuzzer_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

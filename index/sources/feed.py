@@ -171,4 +171,4 @@ def _plain_title(raw: Mapping[str, Any]) -> str | None:
     title = raw.get("title") or ""
     if raw.get("title_type") in ("text/html", "application/xhtml+xml"):
         title = html.unescape(_TAG.sub("", title))
-    return clean_line(title)[:300] or None
+    return clean_line(clean_line(title)[:300]) or None  # a cut can leave a space at the end

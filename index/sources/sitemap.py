@@ -57,7 +57,7 @@ def _entry(address: str, location: Mapping[str, str], now: datetime) -> FeedEntr
     day, future = checked_date(location.get("publication_date"), None, now)
     return FeedEntry(
         url=address,
-        title=clean_line(location.get("title", ""))[:300] or None,
+        title=clean_line(location.get("title", "")[:300]) or None,
         published_at=day,
         published_at_as_given=future,
         changed_at=moment(location.get("lastmod"), now) or moment(location.get("publication_date"), now),
