@@ -27,6 +27,7 @@ _QUESTIONS_PER_ARRIVAL = 3
 _READY_SECONDS = 60.0
 _SETTLE_SECONDS = 1.0
 _TANTIVY_THREAD = "thread-tantivy"
+_OPEN_INDEX_THREADS = 1  # the one of the generation that is served
 _LIMITS = {"memory_mib": 2.0, "open_files": 1.0, "mapped_files": 5.0, "threads": 0.5}
 """What each may grow by in 100 arrivals: the articles themselves take room, nothing else may."""
 
@@ -49,7 +50,8 @@ def serve_arrivals(channel: Channel, *, folder: str) -> None:
         asked = [number, number // 2, number // 3][:_QUESTIONS_PER_ARRIVAL]
         answers = [ask_fast(pipeline, f"Who objected to subject{n}?") for n in asked]
         found = {retrieved.passage.article_id for retrieved in answers[0].passages}
-        channel.send(is_found=numbered_article(number).article_id in found, held=held_by_this_process(Path(folder)))
+        held = held_by_this_process(Path(folder)) if message["sample"] else {}
+        channel.send(is_found=numbered_article(number).article_id in found, held=held)
 
 
 def arrive(collection: Any, number: int) -> None:
@@ -90,11 +92,15 @@ def _settle() -> None:
     """
     gc.collect()
     deadline = time.monotonic() + _SETTLE_SECONDS
-    while any(name.startswith(_TANTIVY_THREAD) for name in _threads()) and time.monotonic() < deadline:
+    while len(_tantivy_threads()) > _OPEN_INDEX_THREADS and time.monotonic() < deadline:
         time.sleep(0.02)
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own
     if trim is not None:
         trim(0)
+
+
+def _tantivy_threads() -> list[str]:
+    return [name for name in _threads() if name.startswith(_TANTIVY_THREAD)]
 
 
 def _threads() -> list[str]:
@@ -119,8 +125,9 @@ def run_endurance(settings: Settings) -> SuiteReport:
             raise RuntimeError("the app did not become ready")
         for number in range(num_arrivals):
             settings.progress(number, num_arrivals)
-            held = _arrive(report, app, outside, number)
-            if number >= num_arrivals // 5 and number % _ARRIVALS_PER_SAMPLE == 0:
+            is_sample = number >= num_arrivals // 5 and number % _ARRIVALS_PER_SAMPLE == 0
+            held = _arrive(report, app, outside, number, sample=is_sample)
+            if is_sample:
                 samples.append((number, held))
         for worker in (app, outside):
             worker.kill()
@@ -130,11 +137,11 @@ def run_endurance(settings: Settings) -> SuiteReport:
     return report.finish()
 
 
-def _arrive(report: SuiteReport, app: Worker, outside: Worker, number: int) -> dict[str, float]:
+def _arrive(report: SuiteReport, app: Worker, outside: Worker, number: int, *, sample: bool) -> dict[str, float]:
     is_inside = number % 2 == 0
     if not is_inside and outside.ask(number=number) is None:
         raise RuntimeError(f"the other program died with status {outside.wait()}")
-    reply = app.ask(number=number, inside=is_inside)
+    reply = app.ask(number=number, inside=is_inside, sample=sample)
     if reply is None:
         raise RuntimeError(f"the app died with status {app.wait()}")
     report.count("arrivals")

@@ -51,7 +51,7 @@ def test_no_flipped_bit_and_no_lost_end_goes_unnoticed(tmp_path: Path) -> None:
     report = run_damage(Settings(tmp_path, scale=0.06))
     _assert_clean(report)
     assert report.figures["flips"] >= 600
-    assert report.figures["cuts"] >= 50
+    assert report.figures["cuts"] >= 40
     assert report.figures["library_refused"] + report.figures["library_reported"] > 0
 
 
