@@ -11,7 +11,7 @@ import pytest
 from index.add_reports import AddReports
 from index.collection import Collection
 from index.errors import StorageError
-from index.types import AddedItem, AddReport, Rejection, make_article
+from index.types import AddedItem, AddReport, Article, Rejection, make_article
 from tests.fakes import TITLE_WEIGHT, numbered_article, numbered_articles, open_parts
 
 _KEYS = ["created_at", "seconds", "generation", "error", "totals", "items"]
@@ -30,7 +30,7 @@ def _read(path: Path) -> dict[str, Any]:
 def test_every_item_is_reported_in_its_order(tmp_path: Path, reports: AddReports) -> None:
     parts = open_parts(tmp_path)
     parts.collection.add(numbered_articles(2))
-    items = [
+    items: list[Article | Rejection] = [
         numbered_article(0),
         Rejection("x.jsonl:4", "has no text"),
         numbered_article(1, version=2),

@@ -317,7 +317,7 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch, rows: int = 8) -> None:
 
 
 def _sizes(dense: DenseIndex) -> list[int]:
-    return np.diff(dense.bounds).tolist()
+    return [int(size) for size in np.diff(dense.bounds)]
 
 
 def test_what_is_new_goes_into_a_part_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -233,7 +233,7 @@ def test_a_generation_from_before_superseded_texts_were_noted_is_searched_for_th
         plain = Builder._manifest
 
         def without_note(self: Builder, *arguments: object) -> object:
-            return plain(self, *arguments[:-1], None)  # type: ignore[arg-type]
+            return plain(self, *arguments[:-1], None)  # type: ignore[arg-type, call-arg]
 
         patch.setattr(Builder, "_manifest", without_note)
         parts.collection.add([_secret_article(), *numbered_articles(3)])

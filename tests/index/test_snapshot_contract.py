@@ -152,6 +152,20 @@ class PassageSnapshotContract(ABC):
         assert len(found) == 4
         assert {candidate.bm25 for candidate in found.values()} == {0.0}
 
+    def test_it_knows_whose_vectors_it_holds(self, snapshot: PassageSnapshot) -> None:
+        assert snapshot.has_vectors_of(self.embedder.model_id)
+        assert not snapshot.has_vectors_of("another embedder")
+
+    def test_without_a_vector_only_words_find_and_every_cosine_is_0(self, snapshot: PassageSnapshot) -> None:
+        by_both = self._search(snapshot, "Who objected to subject3?")
+        by_words = snapshot.search("Who objected to subject3?", None, 10)
+        assert by_words
+        assert all(candidate.cosine == 0 and candidate.bm25 > 0 for candidate in by_words)
+        for candidate in by_words:
+            found = by_both[candidate.passage_id]
+            assert (candidate.bm25, candidate.day) == (found.bm25, found.day)
+        assert snapshot.search("zeppelin", None, 10) == []
+
     def test_candidates_carry_the_day_of_their_article(self, snapshot: PassageSnapshot) -> None:
         found = self._search(snapshot, "subject3 subject4", 1000)
         for passage in snapshot.fetch(list(found)):

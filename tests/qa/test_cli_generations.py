@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from qa import composition
+from qa.config import Config
 from tests.fakes import HashEmbedder
 from tests.qa.helpers import LIBRARY, PIER, CommandLine, ScriptedGenerator
 from tests.qa.sentence_reader import SentenceReader
@@ -164,7 +165,7 @@ def test_a_removed_article_is_named_nowhere(cli: CommandLine) -> None:
 
 def test_status_says_where_removed_text_is_left(cli: CommandLine) -> None:
     cli("add", _write("1.jsonl", PIER, LIBRARY))
-    library, _ = composition.build_library(composition.Config(data_dir=Path("var")))
+    library, _ = composition.build_library(Config(data_dir=Path("var")))
     library.remove([LIBRARY.article_id])
     assert "removed text is still in gen-000001; run `article-qa rebuild`" in cli("status").stdout
     cli("rebuild")
