@@ -11,6 +11,7 @@ from index.database import Database
 from index.types import FloatArray
 
 _MAX_VARIABLES = 500  # below SQLite's limit on bound parameters in any build
+_CHECKSUM_BYTES = 8
 
 
 class EmbeddingCache:
@@ -22,7 +23,7 @@ class EmbeddingCache:
         self._dim = dim
 
     def get(self, texts: Sequence[str]) -> list[FloatArray | None]:
-        """The cached vector of each text, None where there is none (or it has another length)."""
+        """The cached vector of each text, None where there is none (or the disk damaged it)."""
         keys = [_key(text) for text in texts]
         found: dict[bytes, FloatArray] = {}
         with self._database.read() as connection:
@@ -34,15 +35,20 @@ class EmbeddingCache:
                     (self._model_id, *some),
                 )
                 for row in rows:
-                    if len(row["vector"]) == self._dim * np.dtype(np.float32).itemsize:
-                        found[bytes(row["input_hash"])] = np.frombuffer(row["vector"], dtype=np.float32)
+                    key, stored = bytes(row["input_hash"]), row["vector"]
+                    if isinstance(stored, bytes) and stored == _with_checksum(key, stored[:-_CHECKSUM_BYTES]):
+                        vector = np.frombuffer(stored[:-_CHECKSUM_BYTES], dtype=np.float32)
+                        if len(vector) == self._dim:
+                            found[key] = vector
         return [found.get(key) for key in keys]
 
     def put(self, texts: Sequence[str], vectors: FloatArray, article_ids: Sequence[str]) -> None:
         """Store vectors (n, dim) in one transaction; ``article_ids`` says whose removal removes them."""
+        keys = [_key(text) for text in texts]
+        data = [np.ascontiguousarray(vector, dtype=np.float32).tobytes() for vector in vectors]
         rows = [
-            (_key(text), self._model_id, article_id, np.ascontiguousarray(vector, dtype=np.float32).tobytes())
-            for text, vector, article_id in zip(texts, vectors, article_ids, strict=True)
+            (key, self._model_id, article_id, _with_checksum(key, vector))
+            for key, vector, article_id in zip(keys, data, article_ids, strict=True)
         ]
         with self._database.write() as connection:
             connection.executemany(
@@ -52,3 +58,8 @@ class EmbeddingCache:
 
 def _key(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8")).digest()
+
+
+def _with_checksum(key: bytes, vector: bytes) -> bytes:
+    """SQLite hands out a vector with a flipped bit as if it were whole; the key is in the sum, so no vector moves."""
+    return vector + hashlib.sha256(key + vector).digest()[:_CHECKSUM_BYTES]

@@ -171,10 +171,14 @@ class Generations:
         raise BadInputError(f"there is no whole generation older than {live} to go back to")
 
     def _remove_leftovers(self) -> None:
-        for path in self.folder.glob(f"{_BUILDING}*"):
+        try:
+            folders, files = (list(self.folder.glob(some)) for some in (f"{_BUILDING}*", f".{_CURRENT}.*.tmp"))
+            for path in files:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"what an earlier build left in {self.folder} stays: {error.strerror}") from error
+        for path in folders:
             shutil.rmtree(path, ignore_errors=True)
-        for path in self.folder.glob(f".{_CURRENT}.*.tmp"):
-            path.unlink(missing_ok=True)
 
     def _is_live(self, name: str) -> bool:
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from index.database import Database
-from index.embedding_cache import EmbeddingCache
+from index.embedding_cache import EmbeddingCache, _key
 from index.library import Library
 from tests.fakes import numbered_article, text_vector
 
@@ -96,4 +97,29 @@ def test_vectors_go_with_their_article(database: Database) -> None:
 def test_vectors_and_article_ids_must_match_the_texts(database: Database) -> None:
     with pytest.raises(ValueError, match="shorter"):
         _cache(database).put(["a", "b"], _vectors(1), ["x", "x"])
+    assert _cache(database).get(["a"]) == [None]
+
+
+@pytest.mark.parametrize("damage", ["x'00' || substr(vector, 2)", "substr(vector, 1, 32)", "7", "'text'"])
+def test_a_damaged_vector_is_not_given_out_and_can_be_put_again(
+    database: Database, tmp_path: Path, damage: str
+) -> None:
+    vectors = _vectors(2)
+    _cache(database).put(["a", "b"], vectors, ["x", "x"])
+    with closing(sqlite3.connect(tmp_path / "library.sqlite")) as connection, connection:
+        connection.execute(f"UPDATE embeddings SET vector = {damage} WHERE input_hash = ?", (_key("a"),))
+    damaged, whole = _cache(database).get(["a", "b"])
+    assert damaged is None
+    assert whole is not None
+    assert np.array_equal(whole, vectors[1])
+    _cache(database).put(["a"], vectors[:1], ["x"])
+    assert _cache(database).get(["a"])[0] is not None
+
+
+def test_a_vector_that_belongs_to_another_text_is_not_given_out(database: Database, tmp_path: Path) -> None:
+    _cache(database).put(["a", "b"], _vectors(2), ["x", "x"])
+    with closing(sqlite3.connect(tmp_path / "library.sqlite")) as connection, connection:
+        connection.execute(
+            "UPDATE embeddings SET vector = (SELECT vector FROM embeddings WHERE input_hash = ?)", (_key("b"),)
+        )
     assert _cache(database).get(["a"]) == [None]
