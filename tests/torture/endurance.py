@@ -159,7 +159,7 @@ def _judge(report: SuiteReport, samples: Sequence[tuple[int, dict[str, float]]],
         slope = slope_per_hundred(numbers, values)
         report.figures |= {f"{name}_first": values[0], f"{name}_last": values[-1]}
         report.figures[f"{name}_slope_per_100_arrivals"] = slope
-        # A short run is all warming up: of memory its slope says nothing, of the rest only a leak in every arrival shows.
+        # A short run is all warming up: its slope of memory says nothing; of the rest a leak must come every time.
         is_judged = is_long_enough or name != "memory_mib"
         if is_judged and slope > (limit if is_long_enough else 10 * limit):
             report.blame(name, [f"grows by {slope:.2f} in 100 arrivals; at most {limit} is expected"])
