@@ -144,7 +144,7 @@ def build_fetcher(config: FetchConfig) -> WebFetcher:
         max_wire_bytes=max(FetchLimits().max_wire_bytes, 2 * max_bytes),
         total_seconds=config.timeout_seconds,
     )
-    return PoliteFetcher(Fetcher(policy=AddressPolicy(allowed_networks=config.allowed_networks), limits=limits))
+    return PoliteFetcher(Fetcher(policy=AddressPolicy(config.ports, config.allowed_networks), limits=limits))
 
 
 def build_intake(config: Config, collection: Collection) -> AddressIntake:

@@ -133,11 +133,13 @@ class SourceConfig(_Section):
 
 
 class FetchConfig(_Section):
-    """How web addresses are fetched. ``allowed_networks``: private networks (CIDR) that may be fetched from, too."""
+    """How web addresses are fetched. ``allowed_networks``: private networks (CIDR) that may be fetched from, too;
+    ``ports``: those that may be fetched from at all."""
 
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 20.0
     max_mb: Annotated[int, Field(ge=1, le=50)] = 10
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65_535)], ...], Field(min_length=1)] = (80, 443, 8080, 8443)
 
 
 class Config(_Section):
