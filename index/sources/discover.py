@@ -192,9 +192,9 @@ class _Reading:
         except TransientFetchError as error:
             self.is_complete = False
             self.failures[host] += 1
-            return Rejection(url, f"try again later: {error}")
+            return Rejection(url, f"try again later: {_without(url, error)}")
         except (PermanentFetchError, BadInputError) as error:
-            return Rejection(url, str(error))
+            return Rejection(url, _without(url, error))
         self.failures[host] = 0
         return fetched
 
@@ -208,3 +208,8 @@ class _Reading:
         etag = fetched.etag or (known.etag if known else None)
         last_modified = fetched.last_modified or (known.last_modified if known else None)
         return FetchRecord(url, etag, last_modified, self.now)
+
+
+def _without(url: str, error: Exception) -> str:
+    """What went wrong, without the address in front: the rejection is named after it already."""
+    return str(error).removeprefix(f"{url} ")

@@ -128,6 +128,11 @@ def test_one_bad_page_stops_none(site: FakeWeb, fetch_log: FetchLog) -> None:
     assert "robots.txt" in refusals(events)[f"{SITE}/1"]
 
 
+def test_a_rejection_names_its_address_once(site: FakeWeb, fetch_log: FetchLog) -> None:
+    del site.pages[f"{SITE}/1"]
+    assert refusals(read(FEED, site, fetch_log)) == {f"{SITE}/1": "answers 404"}
+
+
 def test_an_address_that_fails_is_one_rejection(web: FakeWeb, fetch_log: FetchLog) -> None:
     web.pages[FEED] = TransientFetchError("the server is busy")
     assert read(FEED, web, fetch_log) == [Rejection(FEED, "try again later: the server is busy")]
