@@ -14,6 +14,7 @@ from pathlib import Path
 from index.errors import StorageError
 
 _BUSY_TIMEOUT_SECONDS = 30.0
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the latter when a message quotes a schema that the disk damaged
 
 _VERSIONS = (
     """
@@ -112,7 +113,7 @@ class Database:
         connection = self._connect()
         try:
             yield connection
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._storage_error(error) from error
         finally:
             connection.close()
@@ -125,7 +126,7 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._storage_error(error) from error
         finally:
             # Closing undoes a transaction that is still open.
@@ -140,11 +141,11 @@ class Database:
             connection.execute("PRAGMA synchronous = EXTRA")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._storage_error(error) from error
         return connection
 
-    def _storage_error(self, error: sqlite3.Error) -> StorageError:
+    def _storage_error(self, error: Exception) -> StorageError:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             return StorageError(
@@ -154,7 +155,7 @@ class Database:
             return StorageError(
                 f"the disk of {self.path.parent} is full; free some space and try again, nothing was lost"
             )
-        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or isinstance(error, UnicodeDecodeError):
             return StorageError(f"{self.path} is damaged ({error}); restore it from a backup")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return StorageError(f"{self.path} is in use by another program; try again in a moment")

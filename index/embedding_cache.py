@@ -35,8 +35,9 @@ class EmbeddingCache:
                     (self._model_id, *some),
                 )
                 for row in rows:
-                    key, stored = bytes(row["input_hash"]), row["vector"]
-                    if isinstance(stored, bytes) and stored == _with_checksum(key, stored[:-_CHECKSUM_BYTES]):
+                    key, stored = row["input_hash"], row["vector"]
+                    is_typed = isinstance(key, bytes) and isinstance(stored, bytes)  # damage can change that, too
+                    if is_typed and stored == _with_checksum(key, stored[:-_CHECKSUM_BYTES]):
                         vector = np.frombuffer(stored[:-_CHECKSUM_BYTES], dtype=np.float32)
                         if len(vector) == self._dim:
                             found[key] = vector

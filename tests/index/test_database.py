@@ -183,3 +183,15 @@ def test_a_file_of_the_first_version_is_brought_up_to_date_and_keeps_its_article
         assert [_article_ids(database) for database in pool.map(Database, [path] * 4)] == [["a"]] * 4
     with Database(path).read() as connection:
         assert connection.execute("SELECT COUNT(*) FROM fetches").fetchone()[0] == 0
+
+
+def test_a_damaged_schema_is_one_line_whatever_the_message_quotes_the_damage_with(tmp_path: Path) -> None:
+    path = tmp_path / "library.sqlite"
+    Database(path)
+    data = bytearray(path.read_bytes())
+    word = data.index(b"CREATE TABLE revisions") + len(b"CREATE ")
+    data[word] ^= 0x80  # no UTF-8 any more, nor a table
+    path.write_bytes(bytes(data))
+    with pytest.raises(StorageError, match="damaged.*backup") as error:
+        Database(path)
+    assert _one_line(error)
