@@ -228,7 +228,7 @@ def _accept_one(connection: sqlite3.Connection, article: Article, now: str) -> V
     else:
         article_id, is_live = str(known["article_id"]), known["status"] == "live"
         if is_live and known["content_hash"] == article.content_hash:
-            mend_revision(connection, int(known["revision_id"]), article)
+            mend_revision(connection, int(known["revision_id"]), article, article_id)
             return "unchanged"
     is_duplicate = not is_live and _is_text_live(connection, article.text_hash)
     revision_id = insert_revision(connection, article, article_id, now)
@@ -254,9 +254,10 @@ def _find(connection: sqlite3.Connection, article: Article) -> sqlite3.Row | Non
 
 
 def _is_text_live(connection: sqlite3.Connection, text_hash: str) -> bool:
+    # Cross-joined, and by the article's key: SQLite would rather go through all articles, for every one that comes.
     row = connection.execute(
-        "SELECT 1 FROM revisions r JOIN articles a ON a.current_revision = r.revision_id "
-        "WHERE r.text_hash = ? AND a.status = 'live' LIMIT 1",
+        "SELECT 1 FROM revisions r CROSS JOIN articles a ON a.article_id = r.article_id "
+        "WHERE r.text_hash = ? AND a.current_revision = r.revision_id AND a.status = 'live' LIMIT 1",
         (text_hash,),
     ).fetchone()
     return row is not None

@@ -29,11 +29,13 @@ def insert_revision(connection: sqlite3.Connection, article: Article, article_id
     return int(cursor.lastrowid or 0)
 
 
-def mend_revision(connection: sqlite3.Connection, revision_id: int, article: Article) -> None:
-    """Store again what the disk damaged of a revision; touches nothing when it is whole."""
+def mend_revision(connection: sqlite3.Connection, revision_id: int, article: Article, article_id: str) -> None:
+    """Store again what the disk damaged of a revision; touches nothing when it is whole.
+
+    :param article_id: Of the article that the revision is of; the row's own may be what was damaged.
+    """
     row = connection.execute(
-        f"SELECT a.article_id AS owner, {', '.join(f'r.{name}' for name in REVISION_COLUMNS.split(', '))} "  # noqa: S608
-        "FROM revisions r JOIN articles a ON a.current_revision = r.revision_id WHERE r.revision_id = ?",
+        f"SELECT {REVISION_COLUMNS} FROM revisions WHERE revision_id = ?",  # noqa: S608 (constant names)
         (revision_id,),
     ).fetchone()
     try:
@@ -42,7 +44,7 @@ def mend_revision(connection: sqlite3.Connection, revision_id: int, article: Art
         assignments = ", ".join(f"{name} = ?" for name in (*_SEALED, "seal"))
         connection.execute(
             f"UPDATE revisions SET {assignments} WHERE revision_id = ?",  # noqa: S608 (constant names)
-            (*_values(article, row["owner"], row["accepted_at"]), revision_id),
+            (*_values(article, article_id, row["accepted_at"]), revision_id),
         )
 
 

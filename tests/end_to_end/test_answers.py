@@ -113,5 +113,5 @@ def test_the_command_line_answers_like_the_api(server: RunningServer, client: An
     assert answer["short_answer"] == client.predict("Whom did NIO work with?", api_name="/ask")["short_answer"]
     assert set(answer) == {
         "question", "standalone_question", "outcome", "short_answer", "answer", "confidence", "citations", "passages",
-        "generation", "models", "seconds",
+        "generation", "models", "seconds", "date_window", "notes",
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,29 @@ def test_going_back_to_an_earlier_text_is_a_revision_too(library: Library) -> No
 def test_each_article_of_a_batch_meets_those_before_it(library: Library) -> None:
     batch = [_article(), _article(), _article("It snowed."), _article("It snowed.", "https://b.example")]
     assert library.accept(batch) == ["added", "unchanged", "revised", "duplicate"]
+
+
+def test_no_article_that_comes_or_goes_has_all_others_gone_through(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[str] = []
+    connect = sqlite3.connect
+
+    def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    library.accept([*numbered_articles(3), numbered_article(1), numbered_article(2, version=2)])
+    library.remove([numbered_article(1).article_id])
+    monkeypatch.undo()
+    planned = {s for s in statements if s.startswith(("SELECT", "UPDATE", "DELETE", "INSERT"))}
+    assert any("text_hash =" in statement for statement in planned)
+    with closing(connect(tmp_path / "library.sqlite")) as connection:
+        for statement in planned:
+            steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+            assert not [step for step in steps if step.startswith("SCAN")], statement
 
 
 def test_an_empty_batch_is_nothing(library: Library) -> None:
