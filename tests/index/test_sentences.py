@@ -45,6 +45,7 @@ def test_paragraphs_are_counted_at_blank_lines_only() -> None:
 @example("😀😀. 😀.\n\n😀")
 @example("a.\u2029b\x85c\x1dd")
 @example("\ufeffA. B.")
+@example("\n.\u2028!\u3000B\n\u2028.")  # on which sentencex panics
 def test_sentences_are_in_order_and_only_white_space_lies_between(text: str) -> None:
     position, paragraph = 0, 0
     for sentence in split_sentences(text):
