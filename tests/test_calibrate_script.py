@@ -22,6 +22,8 @@ from scripts import calibrate
 from scripts.calibrate import fitted, read_samples
 from tests.qa.evaluation.helpers import make_row
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., Result]
 
 

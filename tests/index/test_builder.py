@@ -159,6 +159,7 @@ def test_adding_embeds_the_new_passages_only(parts: Parts, embedder: HashEmbedde
     assert len(passages) == 3
 
 
+@pytest.mark.slow
 def test_adding_one_at_a_time_gives_the_same_as_all_at_once(tmp_path: Path) -> None:
     one_by_one, at_once = open_parts(tmp_path / "a"), open_parts(tmp_path / "b")
     for article in numbered_articles(6):
@@ -373,6 +374,7 @@ def test_after_a_rollback_the_next_build_catches_up(parts: Parts) -> None:
 # Large indexes
 
 
+@pytest.mark.slow
 def test_from_the_limit_on_the_dense_index_is_approximate_with_a_measured_recall(tmp_path: Path) -> None:
     parts = open_parts(tmp_path, flat_limit=100)
     parts.library.accept(numbered_articles(30))

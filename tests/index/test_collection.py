@@ -451,6 +451,7 @@ class _Reader(threading.Thread):
         time.sleep(0.002)
 
 
+@pytest.mark.slow
 def test_readers_see_one_whole_generation_through_twenty_rebuilds(parts: Parts) -> None:
     parts.collection.add(numbered_articles(4))
     expected = {"gen-000001": "Version1"}

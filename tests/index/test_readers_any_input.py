@@ -20,6 +20,8 @@ from index.readers.cleaning import clean_line, clean_text
 from index.types import Article, Rejection, passage_of
 from scripts.fuzz_samples import docx_of, pdf_of, samples
 
+pytestmark = pytest.mark.slow
+
 _WORDS = ["word", "x" * 3_000, "Dr. A. B. Cee", "...", "?!", "e.g.", "1.", "- ", "# ", "---", "\n", "\n\n", "\t", ". "]
 _WORDS += ["a\u0301\u0323\u0308", "ﬁ", "Å", "ǆ", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f3f4\U000e007f"]
 _WORDS += [

@@ -13,6 +13,8 @@ from index.readers.apart import PAGE_KIND, PDF_KIND, parse_apart
 from index.readers.pdf import extract_pdf
 from scripts.fuzz_samples import pdf_of
 
+pytestmark = pytest.mark.slow
+
 _PDF = pdf_of([["The permit for the bridge is late."]], {"Title": "Bridge \u202e late", "Author": "Ada"})
 
 

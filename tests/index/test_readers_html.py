@@ -163,6 +163,7 @@ def test_an_empty_page_is_rejected() -> None:
 _STORY = b"<p>" + b"The harbour authority spoke of the bridge. " * 20 + b"</p>"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "markup",
     [
@@ -188,11 +189,13 @@ def test_an_expensive_page_gives_the_same_article_as_a_cheap_one() -> None:
     assert _read(_page(body=_BODY + "<!-- x -->" * 5_000)) == cheap
 
 
+@pytest.mark.slow
 def test_a_page_that_takes_too_long_is_rejected() -> None:
     tables = b"<html><body>" + b"<table><tr><td>The bridge is late again</td></tr></table>" * 20_000
     assert _reason(tables, ReadLimits(max_page_seconds=2)).startswith("takes more than 2 seconds to parse")
 
 
+@pytest.mark.slow
 def test_a_page_that_takes_too_much_memory_is_rejected() -> None:
     limits = ReadLimits(max_parser_memory_bytes=1 << 24)
     assert _reason(_page(body="<br>" * 6_000), limits).startswith("no article text found")

@@ -21,6 +21,8 @@ from tests.index.sources.fakes import SITE, FakeWeb, article_html, item, rss
 from tests.qa.helpers import CommandLine, ScriptedGenerator
 from tests.qa.sentence_reader import SentenceReader
 
+pytestmark = pytest.mark.slow
+
 FEED = f"{SITE}/rss.xml"
 
 

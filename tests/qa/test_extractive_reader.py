@@ -21,6 +21,8 @@ from qa.span_scores import MAX_ANSWER_TOKENS, windows
 from tests.qa.helpers import LIBRARY, PIER, make_passage
 from tests.qa.tiny_reader import save_tiny_reader, tiny_model, tiny_tokenizer
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "What did the pier cost?"
 LONG = " ".join(f"Ferry {n} took {n * 7} years to build, said the mayor." for n in range(60))
 PASSAGES = [

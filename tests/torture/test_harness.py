@@ -29,6 +29,8 @@ from tests.torture.scenario import (
 from tests.torture.tracing import count_calls, creating_numbers, num_injected
 from tests.torture.workers import Workers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

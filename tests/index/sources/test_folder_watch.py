@@ -14,6 +14,8 @@ import pytest
 from index.sources.folder_watch import SETTLE_SECONDS, Settling, is_unfinished_name, watch_folder
 from index.types import Rejection
 
+pytestmark = pytest.mark.slow
+
 Batch = list[Path | Rejection]
 
 

@@ -15,6 +15,8 @@ from tests.fakes import Parts
 from tests.index.fetching.bad_server import BadServer, Behaviour, Request, answer, drip
 from tests.index.sources.fakes import NOW, article_html, item, rss
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server() -> Iterator[BadServer]:

@@ -22,6 +22,8 @@ from tests.qa.evaluation.test_datasets import squad_file
 from tests.qa.helpers import ScriptedGenerator, replies
 from tests.qa.sentence_reader import SentenceReader
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., Result]
 
 

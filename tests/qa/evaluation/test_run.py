@@ -37,6 +37,8 @@ from tests.qa.evaluation.helpers import (
 from tests.qa.evaluation.test_datasets import squad_file
 from tests.qa.helpers import ScriptedGenerator, replies
 
+pytestmark = pytest.mark.slow
+
 SHORT = "12 million euros"
 
 

@@ -23,6 +23,8 @@ from tests.qa.evaluation.helpers import (
     write_json_lines,
 )
 
+pytestmark = pytest.mark.slow
+
 IDENTITY = {"articles": "abc", "embedder": "hash-words"}
 SEEN = {week: {article["url"] for article in ARTICLES if article["batch"] <= week} for week in WEEKS}
 

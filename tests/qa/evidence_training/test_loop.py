@@ -22,6 +22,8 @@ from qa.evidence_training.loop import Trainer, TrainingSettings, group_loss
 from qa.span_scores import MAX_ANSWER_TOKENS, Inputs
 from tests.qa.tiny_reader import tiny_model, tiny_tokenizer
 
+pytestmark = pytest.mark.slow
+
 TOKENIZER = tiny_tokenizer()
 SETTINGS = TrainingSettings(num_steps=8, learning_rate=2e-3, checkpoint_seconds=0.0)
 

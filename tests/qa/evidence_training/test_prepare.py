@@ -16,6 +16,8 @@ from qa.evidence_training.news_groups import QuizQuestion
 from qa.evidence_training.prepare import NEWS_YEARS, SHIFTS, TEST_YEARS, News, prepare, without
 from tests.fakes import HashEmbedder
 
+pytestmark = pytest.mark.slow
+
 SHARED = "The new hall did cost a lot, said those of the bridge of Korsund. Nobody there would have paid so much."
 
 

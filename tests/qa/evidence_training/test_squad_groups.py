@@ -12,6 +12,8 @@ import pytest
 from qa.evidence_training.groups import Context, Group, find_answer
 from qa.evidence_training.squad_groups import read_squad, split_by_article, squad_groups
 
+pytestmark = pytest.mark.slow
+
 PIER = (
     "The harbour of Lindby opened a pier on Monday. The pier of Lindby cost 12 million euros. Mayor Ada Holm said that "
     "ferries to Korsund will start in June, if the weather is fair and the sea is calm."
