@@ -17,9 +17,12 @@ from index.words import content_stems
 from qa.excerpts import sentence_around
 from qa.grounding import numbers
 
-# Log-odds: the reader holds the likelier of the two amounts for at most three times as likely. Of best sentences, not
-# of sums: that many articles repeat an old count says nothing against a new one.
+# Log-odds: the reader holds the likelier of the two amounts for at most three times as likely; or it holds that both
+# passages answer (log-odds above 0) and the likelier for at most twenty times as likely, since it reads "was 12" more
+# readily than "has risen to 27". Of best sentences, not of sums: that many articles repeat an old count says nothing
+# against a new one.
 _COMPARABLE = 1.1
+_COMPARABLE_OF_TWO = 3.0
 # Share of the question's content words that each of the two sentences must hold.
 _SAME_THING = 0.6
 _MAX_OPTIONS = 10
@@ -72,11 +75,12 @@ def newest_of(question: str, options: Sequence[Option], window: DayRange | None 
     best = options[0]
     if not _COUNT_QUESTION.search(question) or best.day is None or not _tells(question, best):
         return 0, None
+    least = min(best.log_odds - _COMPARABLE, max(0.0, best.log_odds - _COMPARABLE_OF_TWO))
     rivals = [
         i
         for i, option in enumerate(options[:_MAX_OPTIONS])
         if i
-        and option.log_odds >= best.log_odds - _COMPARABLE
+        and option.log_odds >= least
         and option.day is not None
         and (window is None or window.holds(option.day))
         and _tells(question, option)

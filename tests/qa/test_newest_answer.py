@@ -34,6 +34,23 @@ def test_of_several_the_very_newest_stands() -> None:
     assert newest_of(QUESTION, options) == (2, 0)
 
 
+@pytest.mark.parametrize(
+    ("old_log_odds", "new_log_odds", "stands"),
+    [
+        (2.3, 0.8, 1),  # both answer: "was 10" reads better than "has risen to 12"
+        (2.9, 0.1, 1),
+        (4.0, 0.8, 0),  # the new one is far less likely
+        (0.5, -0.5, 1),  # neither is sure, and they are nearly alike
+        (0.5, -0.7, 0),
+    ],
+)
+def test_a_newer_amount_stands_when_the_reader_holds_that_its_passage_answers_too(
+    old_log_odds: float, new_log_odds: float, stands: int
+) -> None:
+    options = [option("10", OLD, log_odds=old_log_odds), option("12", NEW, log_odds=new_log_odds)]
+    assert newest_of(QUESTION, options)[0] == stands
+
+
 def test_amounts_in_words_count() -> None:
     assert newest_of(QUESTION, [option("ten", OLD), option("twelve", NEW)]) == (1, 0)
 
@@ -41,7 +58,7 @@ def test_amounts_in_words_count() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        option("12", NEW, log_odds=0.5),  # the reader doubts it
+        option("12", NEW, log_odds=-0.1),  # the reader doubts it
         option("12", None),  # undated
         option("12", OLD),  # the same day: neither is newer
         option("10", NEW),  # the same amount
