@@ -46,11 +46,14 @@ def age_note(
             "age", "From an undated article." if len(set(_articles(citations))) == 1 else "From undated articles."
         )
     newest = max(known)
-    is_inside = window is not None and window.days.holds(newest)
+    if window is not None and window.days.holds(newest):
+        return None
     # Of days that are over, an article is old when it is older than they are.
     asked_day = window.after if window is not None and window.after is not None else day
-    if is_inside or (asked_day - newest).days <= _OLD_DAYS:
-        return None
+    if (asked_day - newest).days <= _OLD_DAYS:
+        if window is None or window.after is None or newest >= window.after:
+            return None
+        return Note("age", f"From an article of {shown_day(newest)}, before the days asked about.")
     age = shown_age((day - newest).days)
     return Note("age", f"From an article of {shown_day(newest)}, {age} {'before' if is_as_of else 'ago'}.")
 
