@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from tests.torture.bench import READY_LIMIT_SECONDS, Bench
+from tests.torture.bench import Bench, must_be_ready_in_time
 from tests.torture.report import Settings, SuiteReport, spread
 from tests.torture.scenario import OPERATIONS, verify_restart
 from tests.torture.tracing import Fault, num_injected, traced, why_unavailable
@@ -46,7 +47,7 @@ def run_errors(settings: Settings) -> SuiteReport:
         report.figures["calls_that_can_fail"] = len(everywhere)
         for done, point in enumerate(points):
             settings.progress(done, len(points))
-            _run(bench, point, report)
+            must_be_ready_in_time(report, str(point), partial(_run, bench, point, report))
             report.count("errors_injected")
     settings.progress(len(points), len(points))
     return report.finish()
@@ -62,20 +63,23 @@ def _points(bench: Bench) -> Iterator[ErrorPoint]:
                     yield from (ErrorPoint(name, hold, Fault(call, number, error)) for error in ERRORS)
 
 
-def _run(bench: Bench, point: ErrorPoint, report: SuiteReport) -> None:
+def _run(bench: Bench, point: ErrorPoint, report: SuiteReport) -> float:
     worker = bench.start(point.operation, hold=point.hold)
     log = bench.work / "log"
     with traced(worker.pid, log, point.fault):
         outcome = worker.ask(go=True)
     if num_injected(log) == 0:
         report.count("never_reached")
-    judge_refusal(report, str(point), bench, point.operation, worker, outcome)
+    return judge_refusal(report, str(point), bench, point.operation, worker, outcome)
 
 
 def judge_refusal(
     report: SuiteReport, what: str, bench: Bench, operation: str, worker: Worker, outcome: dict[str, Any] | None
-) -> None:
-    """Whether a worker whose operation may have failed still serves, succeeds at the next try and left no harm."""
+) -> float:
+    """Whether a worker whose operation may have failed still serves, succeeds at the next try and left no harm.
+
+    :return: How many seconds a restart takes.
+    """
     if outcome is None:
         report.blame(what, [f"the process died with status {worker.wait()}"])
     else:
@@ -90,9 +94,7 @@ def judge_refusal(
         worker.wait()
     verdict = verify_restart(bench.folder, OPERATIONS[operation], is_acknowledged=outcome is not None)
     report.blame(what, verdict.problems)
-    report.raise_to("slowest_ready_seconds", verdict.ready_seconds)
-    if verdict.ready_seconds > READY_LIMIT_SECONDS:
-        report.blame(what, [f"ready after {verdict.ready_seconds:.1f} s"])
+    return verdict.ready_seconds
 
 
 def refusal_problems(report: SuiteReport, outcome: dict[str, Any]) -> list[str]:

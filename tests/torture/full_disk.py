@@ -11,9 +11,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from tests.torture.bench import Bench
+from tests.torture.bench import Bench, must_be_ready_in_time
 from tests.torture.errors import judge_refusal
 from tests.torture.report import Settings, SuiteReport, spread
 from tests.torture.scenario import OPERATIONS, open_scenario, snapshot_problems
@@ -77,7 +78,8 @@ def run_full_disk(settings: Settings) -> SuiteReport:
             chosen = spread(points, settings.scaled(len(points)))
             for done, (name, pages) in enumerate(chosen):
                 settings.progress(done, len(chosen))
-                _run(bench, disk, name, pages, report)
+                what = f"{name} with {pages} free pages"
+                must_be_ready_in_time(report, what, partial(_run, bench, disk, name, pages, report))
                 report.count("runs_on_a_full_disk")
             settings.progress(len(chosen), len(chosen))
     except TmpfsNotAllowedError as error:
@@ -85,7 +87,7 @@ def run_full_disk(settings: Settings) -> SuiteReport:
     return report.finish()
 
 
-def _run(bench: Bench, disk: Path, name: str, free_pages: int, report: SuiteReport) -> None:
+def _run(bench: Bench, disk: Path, name: str, free_pages: int, report: SuiteReport) -> float:
     what = f"{name} with {free_pages} free pages"
     worker = bench.start(name)
     filler = fill(disk, free_pages=free_pages)
@@ -95,4 +97,4 @@ def _run(bench: Bench, disk: Path, name: str, free_pages: int, report: SuiteRepo
     served = open_scenario(bench.folder).collection.snapshot()
     report.blame(f"{what}, restarted", snapshot_problems(served, [operation.indexed, operation.after]))
     filler.unlink()
-    judge_refusal(report, what, bench, name, worker, outcome)
+    return judge_refusal(report, what, bench, name, worker, outcome)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.torture.bench import READY_LIMIT_SECONDS, Bench
+from tests.torture.bench import Bench, must_be_ready_in_time
 from tests.torture.report import Settings, SuiteReport, spread
 from tests.torture.scenario import OPERATIONS, verify_restart
 from tests.torture.tracing import Fault, traced, why_unavailable
@@ -46,6 +46,10 @@ class _Killer:
         self._seconds = {name: bench.whole_run(name)[1] for name in OPERATIONS}
 
     def run(self, point: KillPoint) -> None:
+        must_be_ready_in_time(self._report, str(point), lambda: self._run_once(point))
+
+    def _run_once(self, point: KillPoint) -> float:
+        """How many seconds the restart took."""
         worker = self._bench.start(point.operation, hold=point.hold, suicide=point.step)
         outcome = self._killed(worker, point)
         worker.kill()
@@ -55,7 +59,10 @@ class _Killer:
         elif outcome is not None and outcome["outcome"] != "done":
             self._report.blame(str(point), [f"{outcome['error']}: {outcome['message']}"])
         self._report.count("killed_in_the_midst" if outcome is None else "killed_after_the_end")
-        self._judge(point, is_acknowledged=outcome is not None)
+        operation = OPERATIONS[point.operation]
+        verdict = verify_restart(self._bench.folder, operation, is_acknowledged=outcome is not None)
+        self._report.blame(str(point), verdict.problems)
+        return verdict.ready_seconds
 
     def _killed(self, worker: Worker, point: KillPoint) -> dict[str, Any] | None:
         """What the worker said before it died: None when it died before it could acknowledge."""
@@ -68,14 +75,6 @@ class _Killer:
         time.sleep(point.share * self._seconds[point.operation])
         worker.kill()
         return worker.receive()
-
-    def _judge(self, point: KillPoint, *, is_acknowledged: bool) -> None:
-        operation = OPERATIONS[point.operation]
-        verdict = verify_restart(self._bench.folder, operation, is_acknowledged=is_acknowledged)
-        self._report.blame(str(point), verdict.problems)
-        self._report.raise_to("slowest_ready_seconds", verdict.ready_seconds)
-        if verdict.ready_seconds > READY_LIMIT_SECONDS:
-            self._report.blame(str(point), [f"ready after {verdict.ready_seconds:.1f} s"])
 
 
 def run_kills(settings: Settings) -> SuiteReport:

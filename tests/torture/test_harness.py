@@ -13,6 +13,7 @@ import pytest
 from index.errors import StorageError
 from tests.fakes import numbered_article
 from tests.torture import suites
+from tests.torture.bench import must_be_ready_in_time
 from tests.torture.damage import Damage, cuts, flips, generation_files, generation_problem, make_generations, unshare
 from tests.torture.endurance import slope_per_hundred
 from tests.torture.outcomes import attempt
@@ -100,6 +101,17 @@ def test_flips_change_one_bit_and_cuts_take_the_end() -> None:
         assert changed[0].bit_count() == 1
     assert [damage.apply(data) for damage in cuts(data, 3, random.Random(1))] == [b"", data[:25], data[:49]]
     assert list(flips(b"", 3, random.Random(1))) == list(cuts(b"", 3, random.Random(1))) == []
+
+
+def test_a_slow_restart_is_repeated_and_blamed_if_it_is_slow_again() -> None:
+    report = SuiteReport("kills")
+    for seconds in ([1.0], [6.0, 1.0]):
+        must_be_ready_in_time(report, "here", lambda seconds=seconds: seconds.pop(0))
+        assert seconds == []
+    assert report.violations == []
+    must_be_ready_in_time(report, "there", lambda: 6.5)
+    assert report.violations == ["there: ready after 6.5 s, twice"]
+    assert report.figures == {"slowest_ready_seconds": 6.5, "restarts_over_5_seconds": 3}
 
 
 # Telling outcomes apart
