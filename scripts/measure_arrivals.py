@@ -162,7 +162,7 @@ def _plot(path: Path, arrivals: Sequence[Arrival], last: Arrival) -> None:
     sizes = axes.twinx()
     sizes.bar(before, [a.num_articles for a in arrivals], width=max(before[-1] / 200, 1), alpha=0.2, color="grey")
     sizes.set_ylabel("articles in the arrival (bars)")
-    axes.legend(loc="upper left")
+    axes.legend(loc="upper right")
     axes.grid(alpha=0.3)
     figure.savefig(path, format="png", dpi=120)
 
