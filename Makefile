@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE = 1
+FAST := not model and not browser and not slow
 
 .PHONY: install run test check lint clean
 
@@ -28,11 +29,11 @@ lint: install
 
 # Daily use: lint, types and the fast tests, under a minute.
 check: lint
-	$(BIN)/pytest -q -n 2 -m 'not model and not browser and not slow'
+	$(BIN)/pytest -q -n 2 -m '$(FAST)'
 
-# Everything: also the real models, the API and a real browser.
-test: lint
-	$(BIN)/pytest
+# Everything: also torture, the real models, the API and a real browser, which want the processor to themselves.
+test: check
+	$(BIN)/pytest -m 'not ($(FAST))'
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
