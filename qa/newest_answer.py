@@ -26,6 +26,8 @@ _COMPARABLE_OF_TWO = 3.0
 # Share of the question's content words that each of the two sentences must hold.
 _SAME_THING = 0.6
 _MAX_OPTIONS = 10
+# An article may carry the date after the question's by time zone.
+_MAX_DAYS_LATER = 2
 _COUNT_QUESTION = re.compile(r"\bhow (?:many|much)\b", re.I)
 _ASKING_STEMS = frozenset(content_stems("many much number now currently today"))
 _SCALES = frozenset(content_stems("hundred thousand million billion trillion dozen percent half quarter third"))
@@ -66,11 +68,14 @@ class EarlierAnswer:
     retrieved: RetrievedPassage
 
 
-def newest_of(question: str, options: Sequence[Option], window: DayRange | None = None) -> tuple[int, int | None]:
+def newest_of(
+    question: str, options: Sequence[Option], window: DayRange | None = None, asked_on: date | None = None
+) -> tuple[int, int | None]:
     """Which option stands, and which is mentioned as the earlier one (None: none).
 
     :param options: Best first, at least one.
     :param window: The days the question speaks of; amounts of other days do not compete.
+    :param asked_on: The day the question is asked on; amounts of later days do not compete.
     """
     best = options[0]
     if not _COUNT_QUESTION.search(question) or best.day is None or not _tells(question, best):
@@ -83,6 +88,7 @@ def newest_of(question: str, options: Sequence[Option], window: DayRange | None 
         and option.log_odds >= least
         and option.day is not None
         and (window is None or window.holds(option.day))
+        and (asked_on is None or (option.day - asked_on).days <= _MAX_DAYS_LATER)
         and _tells(question, option)
         and differ_in_amount(best.text, option.text)
     ]

@@ -210,8 +210,9 @@ class Pipeline:
         """Read the passages, rank them by what was read, and choose the words that answer best."""
         readings = self._reader.read(asked.standalone, [retrieved.passage for retrieved in found])
         log_odds = priors(found, self._weights, asked.reference, asked.days)
+        same = clusters_of(found)
         span = choose_answer(
-            asked.standalone, found, readings, log_odds, self._weights, asked.days, clusters=clusters_of(found)
+            asked.standalone, found, readings, log_odds, self._weights, asked.days, clusters=same, asked_on=asked.day
         )
         asked.best_cosine = max((retrieved.cosine for retrieved in found), default=0.0)
         ranked, readings = rank_by_evidence(found, readings, log_odds)

@@ -109,6 +109,7 @@ def choose_answer(
     window: DayRange | None = None,
     *,
     clusters: Mapping[int, int] | None = None,
+    asked_on: date | None = None,
 ) -> SpanAnswer | None:
     """The answer with the highest summed odds, or the newest of amounts that changed; None when there is no span.
 
@@ -116,6 +117,7 @@ def choose_answer(
     :param window: Days the question speaks of; amounts of other days do not take part.
     :param clusters: Cluster of each revision that has near-duplicates: such articles agree with each other by origin,
         and count as one.
+    :param asked_on: The day the question is asked on; amounts of later days do not take part.
     """
     clusters = clusters or {}
     votes: dict[str, _Votes] = {}
@@ -130,7 +132,7 @@ def choose_answer(
     if not ranked:
         return None
     options = [_option(some) for some in ranked]
-    chosen, earlier = newest_of(question, options, window)
+    chosen, earlier = newest_of(question, options, window, asked_on)
     best = options[chosen]
     # Two amounts of which one grew into the other are one answer: the lead is over all else.
     others = [some.weight for i, some in enumerate(ranked) if i not in (chosen, earlier)]

@@ -51,6 +51,12 @@ def test_a_newer_amount_stands_when_the_reader_holds_that_its_passage_answers_to
     assert newest_of(QUESTION, options)[0] == stands
 
 
+def test_an_amount_of_a_later_day_than_the_question_does_not_take_part() -> None:
+    options = [option("10", OLD), option("12", NEW)]
+    assert newest_of(QUESTION, options, asked_on=date(2022, 3, 6)) == (0, None)
+    assert newest_of(QUESTION, options, asked_on=date(2022, 3, 7)) == (1, 0)
+
+
 def test_amounts_in_words_count() -> None:
     assert newest_of(QUESTION, [option("ten", OLD), option("twelve", NEW)]) == (1, 0)
 
