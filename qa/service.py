@@ -11,13 +11,17 @@ from typing import Any
 
 from index.collection import Collection
 from index.dates import parse_date
-from index.errors import ArticleQAError, ModelError
+from index.errors import ArticleQAError, BuilderBusyError, ModelError
 from index.types import Filters, RetrievedPassage
 from qa.composition import Parts
 from qa.source_schedule import SourceSchedule
 from qa.types import Event, Mode, Turn
 
 _log = logging.getLogger(__name__)
+# Until the index holds what the library does. Another builder is soon done; an error may cost a whole build each time.
+_FIRST_RETRY_SECONDS = 1.0
+_LONGEST_BUSY_RETRY_SECONDS = 60.0
+_LONGEST_RETRY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Service:
         self._closing = threading.Event()
         self._started = False
         self._repaired = False
+        self._catch_up_problem: str | None = None
 
     def start(self) -> None:
         """Begin loading in the background, then follow the index as generations are published."""
@@ -102,7 +107,9 @@ class Service:
     def status(self) -> dict[str, Any]:
         """Counts, dates and models; the keys are part of a public contract."""
         parts = self.parts()
-        return service_status(parts, self._schedule.status() if self._schedule is not None else [])
+        status = service_status(parts, self._schedule.status() if self._schedule is not None else [])
+        problems = [problem for problem in (status["problem"], self._catch_up_problem) if problem]
+        return status | {"problem": "; ".join(problems) or None}
 
     def close(self) -> None:
         """Stop following the index and unload the writing model, also one that is still being loaded."""
@@ -128,9 +135,7 @@ class Service:
         self._finished.set()
         self._report("reading the articles ahead", 0, 1)
         self._follow_once(self._parts)
-        if self._parts.collection.is_of_other_embedder:
-            rebuild = threading.Thread(target=self._rebuild, args=[self._parts], name="article-qa rebuild", daemon=True)
-            rebuild.start()
+        threading.Thread(target=self._catch_up, args=[self._parts], name="article-qa catching up", daemon=True).start()
         self._start_schedule(self._parts)
         self._loading = Loading("ready", 1, 1, is_ready=True)
         while not self._closing.wait(1.0):
@@ -147,15 +152,32 @@ class Service:
         if not self._closing.is_set():
             self._schedule.start()
 
-    def _rebuild(self, parts: Parts) -> None:
-        """Derive the index anew with the embedder of today, while questions are answered by words only.
+    def _catch_up(self, parts: Parts) -> None:
+        """Index what was accepted before a crash, or derive the index anew with the embedder of today, until done.
 
         At the start only: two programs with two embedders would else replace each other's index for ever.
         """
-        try:
-            parts.collection.rebuild()
-        except ArticleQAError as error:
-            _log.warning("the index could not be rebuilt: %s", error)
+        was_of_other_embedder = parts.collection.is_of_other_embedder
+        seconds = _FIRST_RETRY_SECONDS
+        while not self._closing.is_set():
+            try:
+                parts.collection.snapshot()
+                if parts.collection.is_of_other_embedder and not was_of_other_embedder:
+                    self._catch_up_problem = None
+                    return  # another program made it meanwhile, and the library is in it
+                parts.collection.rebuild()
+            except BuilderBusyError as error:
+                _log.info("the index is brought up to date later: %s", error)
+                longest = _LONGEST_BUSY_RETRY_SECONDS
+            except ArticleQAError as error:
+                _log.warning("the index could not be brought up to date: %s", error)
+                self._catch_up_problem = f"the index could not be brought up to date: {error}"
+                longest = _LONGEST_RETRY_SECONDS
+            else:
+                self._catch_up_problem = None
+                return
+            self._closing.wait(min(seconds, longest))
+            seconds = min(2 * seconds, longest)
 
     def _follow_once(self, parts: Parts) -> None:
         """Open a newly published generation and read what its questions share, between questions."""

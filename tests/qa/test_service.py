@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from index.collection import Collection
-from index.errors import BadInputError, ModelError
+from index.errors import BadInputError, ModelError, StorageError
 from index.sources.intake import Taken
 from index.types import Filters, FloatArray
 from qa.composition import Parts, build_pipeline
@@ -278,6 +278,74 @@ def test_sources_that_cannot_be_set_up_leave_the_service_ready(
     service.close()
 
 
+# What was accepted before a crash
+
+
+def test_what_was_accepted_before_a_crash_is_indexed_at_the_start(
+    collection: Collection, generator: ScriptedGenerator
+) -> None:
+    collection.accept([LIBRARY])
+    service = Service(lambda report: make_parts(collection, generator))
+    service.start()
+    wait_until(lambda: service.status()["num_articles"] == 2, "the indexing")
+    assert service.search("books lost in the flood")[0].passage.title == LIBRARY.title
+    assert service.status()["problem"] is None
+    service.close()
+
+
+def test_an_index_that_is_up_to_date_is_left_as_it_is(collection: Collection) -> None:
+    service = Service(lambda report: make_parts(collection, None))
+    service.start()
+    wait_until(lambda: service.loading().is_ready, "readiness")
+    wait_until(lambda: not catching_up(), "the look")
+    assert service.status()["generation"] == "gen-000001"
+    service.close()
+
+
+def test_indexing_what_was_accepted_waits_for_another_builder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("qa.service._FIRST_RETRY_SECONDS", 0.02)
+    caplog.set_level("INFO")
+    parts = open_parts(tmp_path)
+    parts.collection.accept([PIER])
+    service = Service(lambda report: make_parts(parts.collection, None))
+    with parts.generations.building(0):
+        service.start()
+        wait_until(lambda: caplog.text.count("brought up to date later") >= 2, "the second try")
+        assert service.status()["problem"] is None
+    wait_until(lambda: service.status()["num_articles"] == 1, "the indexing")
+    service.close()
+
+
+def test_failing_to_index_what_was_accepted_is_shown_and_tried_again(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qa.service._FIRST_RETRY_SECONDS", 0.02)
+    collection.accept([LIBRARY])
+    rebuild, go_on = collection.rebuild, threading.Event()
+
+    def fail_at_first() -> str | None:
+        if not go_on.is_set():
+            raise StorageError("the disk is full")
+        return rebuild()
+
+    monkeypatch.setattr(collection, "rebuild", fail_at_first)
+    service = Service(lambda report: make_parts(collection, None))
+    service.start()
+    wait_until(lambda: service.status()["problem"], "the problem")
+    assert service.status()["problem"] == "the index could not be brought up to date: the disk is full"
+    assert service.search("pier")
+    go_on.set()
+    wait_until(lambda: service.status()["problem"] is None, "the second try")
+    assert service.status()["num_articles"] == 2
+    service.close()
+
+
+def catching_up() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "article-qa catching up"]
+
+
 # Another embedder
 
 
@@ -306,6 +374,7 @@ def test_a_running_service_does_not_replace_an_index_that_another_embedder_made_
     running = Service(lambda report: make_parts(parts.collection, None))
     running.start()
     wait_until(lambda: running.loading().is_ready, "readiness")
+    wait_until(lambda: not catching_up(), "the look at what is missing")
     open_parts(tmp_path, embedder=HashEmbedder(dim=32, model_id="other")).collection.add([LIBRARY])
     wait_until(lambda: running.status()["problem"], "the notice")
     assert "restart to serve it" in running.status()["problem"]
