@@ -55,9 +55,12 @@ def read_feed(body: bytes, url: str, charset: str | None) -> dict[str, Any]:
     headers = {"content-location": url, "content-type": "application/xml" + (f"; charset={charset}" if charset else "")}
     body = _HTML_ENTITY.sub(_by_number, _without_entities(body))
     # As a stream, since feedparser takes bytes and strings for file names and addresses first.
-    feed = feedparser.parse(
-        io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
-    )
+    try:
+        feed = feedparser.parse(
+            io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+        )
+    except (LookupError, AttributeError, TypeError) as error:  # what its loose parser raises on some broken markup
+        raise ValueError(f"it is no feed (the parser gave up: {type(error).__name__})") from error
     if not feed.get("version") and not feed.entries:
         raise ValueError(f"it is no feed ({_text(feed.get('bozo_exception')) or 'no known root element'})")
     entries = [_feed_entry(entry) for entry in feed.entries[:_MAX_ENTRIES]]

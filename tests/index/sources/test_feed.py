@@ -121,6 +121,11 @@ def test_what_is_no_feed_is_an_error() -> None:
             read(body)
 
 
+def test_markup_that_the_parser_gives_up_on_is_an_error() -> None:
+    with pytest.raises(BadInputError, match="gave up: KeyError"):  # found by fuzzing
+        read(b"<feed<entry<link</item< </link<")
+
+
 def test_an_empty_feed_is_a_feed() -> None:
     assert read(rss()).entries == ()
 
