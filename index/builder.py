@@ -147,7 +147,8 @@ class Builder:
         return int(count), int(highest or 0)
 
     def _discard_removed(self, live: str | None) -> None:
-        """A text that people asked to remove must not be one rollback away."""
+        """A text that people asked to remove must not be one rollback away, nor its vectors in the cache."""
+        self._library.delete_strayed_embeddings()
         for name in self._removed_text.left_in():
             if name != live:
                 self._generations.discard(name)

@@ -108,9 +108,9 @@ class Collection:
             )
         return revision
 
-    def is_removed(self, article_id: str) -> bool:
+    def is_removed(self, article_id: str, url: str | None = None) -> bool:
         """See :meth:`index.library.Library.is_removed`."""
-        return self._library.is_removed(article_id)
+        return self._library.is_removed(article_id, url)
 
     def history(self, article_id: str) -> list[Revision]:
         """Every revision of an article, newest first; empty when there is none."""

@@ -77,6 +77,12 @@ CREATE INDEX near_duplicates_other ON near_duplicates (other_revision_id);
     """
 ALTER TABLE revisions ADD COLUMN seal BLOB;
 """,
+    """
+CREATE INDEX articles_removed ON articles (article_id) WHERE status = 'removed';
+CREATE TABLE removed_addresses (
+    url_hash BLOB PRIMARY KEY
+) WITHOUT ROWID;
+""",
 )
 """What each version of the schema adds to the one before; version 1 comes first."""
 

@@ -44,16 +44,21 @@ class EmbeddingCache:
         return [found.get(key) for key in keys]
 
     def put(self, texts: Sequence[str], vectors: FloatArray, article_ids: Sequence[str]) -> None:
-        """Store vectors (n, dim) in one transaction; ``article_ids`` says whose removal removes them."""
+        """Store vectors (n, dim) in one transaction; ``article_ids`` says whose removal removes them.
+
+        Those of articles that are not live, any more, are left out: nothing would remove them again.
+        """
         keys = [_key(text) for text in texts]
         data = [np.ascontiguousarray(vector, dtype=np.float32).tobytes() for vector in vectors]
         rows = [
-            (key, self._model_id, article_id, _with_checksum(key, vector))
+            (key, self._model_id, article_id, _with_checksum(key, vector), article_id)
             for key, vector, article_id in zip(keys, data, article_ids, strict=True)
         ]
         with self._database.write() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO embeddings (input_hash, model_id, article_id, vector) VALUES (?, ?, ?, ?)", rows
+                "INSERT OR REPLACE INTO embeddings (input_hash, model_id, article_id, vector) SELECT ?, ?, ?, ? "
+                "WHERE EXISTS (SELECT 1 FROM articles WHERE article_id = ? AND status = 'live')",
+                rows,
             )
 
 

@@ -13,6 +13,13 @@ from typing import Literal
 
 from index.database import Database
 from index.errors import BadInputError, StorageError
+from index.library_removal import (
+    delete_strayed_embeddings,
+    has_strayed_embeddings,
+    is_address_removed,
+    readmit_address,
+    remove_article,
+)
 from index.library_rows import REVISION_COLUMNS, insert_revision, mend_revision, read_article
 from index.types import Article
 
@@ -60,24 +67,21 @@ class Library:
             return [_accept_one(connection, article, now) for article in articles]
 
     def remove(self, article_ids: Sequence[str]) -> list[str]:
-        """Delete the text of every revision of these articles, and their cached embeddings.
+        """Delete the text of every revision of these articles, their cached embeddings, and when they were fetched.
 
         :return: The ids that were live.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        removed = []
         with self._database.write() as connection:
-            for article_id in article_ids:
-                updated = connection.execute(
-                    "UPDATE articles SET status = 'removed', current_revision = NULL, url = NULL, changed_at = ? "
-                    "WHERE article_id = ? AND status = 'live'",
-                    (now, article_id),
-                )
-                if updated.rowcount:
-                    removed.append(article_id)
-                    connection.execute("DELETE FROM revisions WHERE article_id = ?", (article_id,))
-                    connection.execute("DELETE FROM embeddings WHERE article_id = ?", (article_id,))
-        return removed
+            return [article_id for article_id in article_ids if remove_article(connection, article_id, now)]
+
+    def delete_strayed_embeddings(self) -> None:
+        """Delete embeddings of removed articles that came after the removal; cheap when there are none."""
+        with self._database.read() as connection:
+            if not has_strayed_embeddings(connection):
+                return  # without the wait for a lock and for the disk
+        with self._database.write() as connection:
+            delete_strayed_embeddings(connection)
 
     def indexable_revision_ids(self) -> list[int]:
         """Ids, ascending, of what the index must hold: the current revision of every live article, where of several
@@ -121,11 +125,13 @@ class Library:
             ).fetchone()
         return _revision(row) if row is not None else None
 
-    def is_removed(self, article_id: str) -> bool:
-        """Whether somebody removed the article, and nobody added it again since."""
+    def is_removed(self, article_id: str, url: str | None = None) -> bool:
+        """Whether somebody removed the article, or one that had its address, and nobody added it again since."""
         with self._database.read() as connection:
             row = connection.execute("SELECT status FROM articles WHERE article_id = ?", (article_id,)).fetchone()
-        return row is not None and row["status"] == "removed"
+            if row is not None and row["status"] == "removed":
+                return True
+            return url is not None and is_address_removed(connection, url)
 
     def history(self, article_id: str) -> list[Revision]:
         """Every revision of an article, newest first."""
@@ -218,6 +224,8 @@ def _qualified(table: str) -> str:
 
 
 def _accept_one(connection: sqlite3.Connection, article: Article, now: str) -> Verdict:
+    if article.url is not None:
+        readmit_address(connection, article.url)
     known = _find(connection, article)
     if known is None:
         connection.execute(

@@ -431,6 +431,29 @@ def test_articles_removed_while_building_are_not_indexed(tmp_path: Path) -> None
     assert {p.article_id for p in _snapshot(parts).all_passages()} == {numbered_article(1).article_id}
 
 
+def test_vectors_of_articles_removed_while_building_are_not_kept(tmp_path: Path) -> None:
+    embedder = _MeddlingEmbedder()
+    parts = open_parts(tmp_path, embedder=embedder)
+    parts.library.accept(numbered_articles(2))
+    embedder.meddle = lambda: parts.library.remove([numbered_article(0).article_id])
+    _build(parts)
+    with parts.database.read() as connection:
+        owners = {row[0] for row in connection.execute("SELECT article_id FROM embeddings")}
+    assert owners == {numbered_article(1).article_id}
+
+
+def test_vectors_that_a_build_left_after_a_removal_go_with_the_next_one(tmp_path: Path) -> None:
+    parts = open_parts(tmp_path)
+    parts.library.accept(numbered_articles(2))
+    _build(parts)
+    parts.library.remove([numbered_article(0).article_id])
+    with parts.database.write() as connection:
+        connection.execute("UPDATE embeddings SET article_id = ?", (numbered_article(0).article_id,))
+    _build(parts)
+    with parts.database.read() as connection:
+        assert connection.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0] == 0
+
+
 def test_a_second_builder_is_told_while_the_first_builds(tmp_path: Path) -> None:
     embedder = _MeddlingEmbedder()
     parts = open_parts(tmp_path, embedder=embedder)

@@ -175,8 +175,9 @@ def test_a_file_of_the_first_version_is_brought_up_to_date_and_keeps_its_article
     path = tmp_path / "library.sqlite"
     with Database(path).write() as connection:
         _insert(connection, "a")
-        for table in ("fetches", "near_duplicates", "signature_bands", "signatures"):
+        for table in ("fetches", "near_duplicates", "signature_bands", "signatures", "removed_addresses"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP INDEX articles_removed")
         connection.execute("ALTER TABLE revisions DROP COLUMN seal")
         connection.execute("PRAGMA user_version = 1")
     with ThreadPoolExecutor(4) as pool:

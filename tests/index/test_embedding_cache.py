@@ -12,12 +12,17 @@ import pytest
 from index.database import Database
 from index.embedding_cache import EmbeddingCache, _key
 from index.library import Library
+from index.types import make_article
 from tests.fakes import numbered_article, text_vector
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    return Database(tmp_path / "library.sqlite")
+    """A library where the articles "x", "y" and "another" are live."""
+    database = Database(tmp_path / "library.sqlite")
+    articles = [make_article(f"This is {name}.", title=name, article_id=name) for name in ("x", "y", "another")]
+    Library(database).accept(articles)
+    return database
 
 
 def _cache(database: Database, *, model_id: str = "m", dim: int = 8) -> EmbeddingCache:
@@ -92,6 +97,12 @@ def test_vectors_go_with_their_article(database: Database) -> None:
     removed, kept = _cache(database, dim=64).get(["a", "b"])
     assert removed is None
     assert kept is not None
+
+
+def test_vectors_that_come_after_their_article_was_removed_are_not_kept(database: Database) -> None:
+    Library(database).remove(["x"])
+    _cache(database).put(["a", "b", "c"], _vectors(3), ["x", "y", "nobody"])
+    assert [found is not None for found in _cache(database).get(["a", "b", "c"])] == [False, True, False]
 
 
 def test_vectors_and_article_ids_must_match_the_texts(database: Database) -> None:

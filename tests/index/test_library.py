@@ -6,6 +6,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from index.database import Database
 from index.errors import BadInputError, StorageError
 from index.library import Library, LibraryCounts
+from index.library_removal import _OF_REMOVED
+from index.sources.fetch_log import FetchLog, FetchRecord
 from index.types import Article, make_article
 from tests.fakes import numbered_article, numbered_articles, retitled
 
@@ -225,6 +228,66 @@ def test_revision_ids_are_never_used_again(library: Library) -> None:
     library.remove([_article().article_id])
     library.accept([_article()])
     assert library.indexable_revision_ids()[0] > before[0]
+
+
+def _stray(library: Library, *article_ids: str) -> None:
+    """What a build of an earlier version left that was overtaken by a removal."""
+    with library.database.write() as connection:
+        connection.executemany(
+            "INSERT INTO embeddings (input_hash, model_id, article_id, vector) VALUES (?, 'm', ?, x'00')",
+            [(article_id.encode(), article_id) for article_id in article_ids],
+        )
+
+
+def _articles_with_embeddings(library: Library) -> list[str]:
+    with library.database.read() as connection:
+        return [row[0] for row in connection.execute("SELECT article_id FROM embeddings ORDER BY 1")]
+
+
+def test_embeddings_that_came_after_a_removal_are_deleted(library: Library) -> None:
+    ids = ["a", "b", "c"]
+    library.accept([_article(f"It rained on {some}.", f"https://{some}.example", article_id=some) for some in ids])
+    library.remove(["a"])
+    _stray(library, "a", "b")
+    library.delete_strayed_embeddings()
+    assert _articles_with_embeddings(library) == ["b"]
+
+
+def test_strayed_embeddings_are_looked_for_among_removed_articles_only(library: Library) -> None:
+    with library.database.read() as connection:
+        statement = f"EXPLAIN QUERY PLAN DELETE FROM embeddings WHERE {_OF_REMOVED}"
+        plan = [row["detail"] for row in connection.execute(statement)]
+    # The first index holds removed articles alone.
+    assert [step for step in plan if step.startswith("SCAN")] == ["SCAN articles USING INDEX articles_removed"]
+    assert any(step.startswith("SEARCH embeddings USING COVERING INDEX embeddings_article") for step in plan), plan
+
+
+def test_removing_an_article_forgets_when_its_addresses_were_fetched(library: Library) -> None:
+    log = FetchLog(library.database)
+    library.accept([_article(url="https://a.example/old", article_id="mine")])
+    library.accept([_article("It snowed.", url="https://a.example/new", article_id="mine")])
+    for page in ("old", "new", "other"):
+        log.put(FetchRecord(f"https://a.example/{page}", None, None, datetime(2024, 1, 1, tzinfo=UTC)))
+    library.remove(["mine"])
+    assert [log.get(f"https://a.example/{page}") is None for page in ("old", "new", "other")] == [True, True, False]
+
+
+def test_a_removed_article_is_known_by_its_addresses_until_one_of_them_is_added_again(
+    library: Library, tmp_path: Path
+) -> None:
+    library.accept([_article(url="https://a.example/old", article_id="mine")])
+    library.accept([_article("It snowed.", url="https://a.example/new", article_id="mine")])
+    assert not library.is_removed("other", "https://a.example/new")
+    library.remove(["mine"])
+    assert library.is_removed("mine")
+    assert library.is_removed("other", "https://a.example/old")
+    assert library.is_removed("other", "https://a.example/new")
+    assert not library.is_removed("other", "https://a.example/else")
+    assert not library.is_removed("other")
+    assert b"a.example" not in (tmp_path / "library.sqlite").read_bytes()
+    library.accept([_article(url="https://a.example/new", article_id="other")])
+    assert not library.is_removed("other", "https://a.example/new")
+    assert library.is_removed("other", "https://a.example/old")
 
 
 # All or nothing, from many sides

@@ -1,0 +1,74 @@
+"""Deletes what the library's file holds of removed articles; knows nothing of generations or reports.
+
+Every statement runs in the caller's transaction: an article is removed with all that belongs to it, or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+
+_OF_REMOVED = "article_id IN (SELECT article_id FROM articles WHERE status = 'removed')"
+
+
+def remove_article(connection: sqlite3.Connection, article_id: str, now: str) -> bool:
+    """Delete every revision of an article, its embeddings and what was noted of its addresses.
+
+    Of the addresses only hashes stay, so that a source that is read again does not bring the article back.
+
+    :return: Whether it was live.
+    """
+    urls = _urls(connection, article_id)
+    updated = connection.execute(
+        "UPDATE articles SET status = 'removed', current_revision = NULL, url = NULL, changed_at = ? "
+        "WHERE article_id = ? AND status = 'live'",
+        (now, article_id),
+    )
+    if not updated.rowcount:
+        return False
+    connection.execute("DELETE FROM revisions WHERE article_id = ?", (article_id,))
+    connection.execute("DELETE FROM embeddings WHERE article_id = ?", (article_id,))
+    connection.executemany("DELETE FROM fetches WHERE url = ?", [(url,) for url in urls])
+    connection.executemany(
+        "INSERT OR IGNORE INTO removed_addresses (url_hash) VALUES (?)", [(_url_hash(url),) for url in urls]
+    )
+    return True
+
+
+def has_strayed_embeddings(connection: sqlite3.Connection) -> bool:
+    """Whether embeddings of a removed article are there: a build may have finished them after it was removed.
+
+    Costs a look-up for each removed article, however many live ones there are.
+    """
+    row = connection.execute(f"SELECT EXISTS (SELECT 1 FROM embeddings WHERE {_OF_REMOVED})").fetchone()  # noqa: S608
+    return bool(row[0])
+
+
+def delete_strayed_embeddings(connection: sqlite3.Connection) -> None:
+    """Delete the embeddings of every removed article."""
+    connection.execute(f"DELETE FROM embeddings WHERE {_OF_REMOVED}")  # noqa: S608 (constant)
+
+
+def is_address_removed(connection: sqlite3.Connection, url: str) -> bool:
+    """Whether an article of this address was removed, and no article of it accepted since."""
+    row = connection.execute("SELECT 1 FROM removed_addresses WHERE url_hash = ?", (_url_hash(url),)).fetchone()
+    return row is not None
+
+
+def readmit_address(connection: sqlite3.Connection, url: str) -> None:
+    """An article of this address was accepted: it is as if none had been removed."""
+    connection.execute("DELETE FROM removed_addresses WHERE url_hash = ?", (_url_hash(url),))
+
+
+def _urls(connection: sqlite3.Connection, article_id: str) -> list[str]:
+    """Every address that a live article has or had."""
+    rows = connection.execute(
+        "SELECT url FROM articles WHERE article_id = :id AND url IS NOT NULL "
+        "UNION SELECT url FROM revisions WHERE article_id = :id AND url IS NOT NULL",
+        {"id": article_id},
+    )
+    return [str(row[0]) for row in rows]
+
+
+def _url_hash(url: str) -> bytes:
+    return hashlib.sha256(url.encode("utf-8", errors="replace")).digest()
