@@ -15,12 +15,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from index.errors import ArticleQAError, BuilderBusyError
+from index.errors import ArticleQAError
 from index.readers import read_path
 from index.sources.addresses import is_web_address
 from index.sources.folder_watch import watch_folder
 from index.sources.intake import ArticleTaker, Taken, without_removed
 from index.types import Article, Rejection
+from qa.index_upkeep import IndexUpkeep
 from qa.source_status import SourceStatus, SourceStatusFile
 
 _log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ RECHECK_AFTER = timedelta(hours=1)
 _THREADS = 3
 _LOOK_SECONDS = 0.5
 _FOLDER_WAIT_SECONDS = 30.0
-_BUSY_WAITS_SECONDS = (1.0, 3.0, 10.0, 30.0)
+_MAX_FOLDER_DOUBLINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class _State:
         self.status = status
         self.due_at = due_at
         self.is_running = False
+        self.shows_index_error = False
 
 
 class SourceSchedule:
@@ -93,16 +95,15 @@ class SourceSchedule:
         self._jitter = jitter
         self._states = [_State(source, statuses.load(source.address, source.name), clock()) for source in sources]
         self._lock = threading.Lock()
-        self._update_lock = threading.Lock()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        # Articles of an earlier run may have been accepted and never indexed.
-        self._is_index_behind = True
+        self._index = IndexUpkeep(collection, self._stop, clock)
 
     def start(self) -> None:
         """Begin reading in the background."""
         folders = [state for state in self._states if state.source.is_folder]
-        num_readers = min(_THREADS, len(self._states) - len(folders))
+        # At least one, even for folders alone: it tries failed updates of the index again.
+        num_readers = min(_THREADS, max(1, len(self._states) - len(folders)))
         targets: list[Callable[[], None]] = [self._read_until_stopped] * num_readers
         targets += [lambda state=state: self._follow_folder(state) for state in folders]  # type: ignore[misc]  # binds
         for target in targets:
@@ -129,11 +130,15 @@ class SourceSchedule:
             return [state.status.to_json() for state in self._states]
 
     def run_due(self) -> int:
-        """Read the addresses that are due now, one after the other; how many there were."""
+        """Read the addresses that are due now, one after the other; how many there were.
+
+        An update of the index that failed is tried again, too, once it is due.
+        """
         num_read = 0
         while (state := self._claim()) is not None:
             self._read(state)
             num_read += 1
+        self._mend_index()
         return num_read
 
     # Addresses
@@ -179,12 +184,29 @@ class SourceSchedule:
     def _follow_folder(self, state: _State) -> None:
         folder = Path(state.source.address).expanduser()
         while not self._stop.is_set():
+            problem = self._watch(state, folder)
+            if not self._stop.is_set():
+                self._finish(
+                    state, Taken(error=problem or f"{folder} is no folder; it is watched again once it is there")
+                )
+                # A missing folder costs one look; watching that fails is tried less and less often.
+                num_doublings = min(state.status.num_failures - 1, _MAX_FOLDER_DOUBLINGS) if problem else 0
+                wait_seconds = _FOLDER_WAIT_SECONDS * 2.0**num_doublings
+                self._stop.wait(min(self._delay(state.source, 0), wait_seconds))
+
+    def _watch(self, state: _State, folder: Path) -> str | None:
+        """Take what comes into a folder until it is gone; or say why it cannot be watched."""
+        try:
             if folder.is_dir():
                 for batch in watch_folder(folder, self._stop):
                     self._take_batch(state, batch)
-            if not self._stop.is_set():
-                self._finish(state, Taken(error=f"{folder} is no folder; it is watched again once it is there"))
-                self._stop.wait(min(self._delay(state.source, 0), _FOLDER_WAIT_SECONDS))
+        except OSError as error:
+            limit = "the system may be at its limit of watched folders (Linux: fs.inotify.max_user_watches)"
+            return f"{folder} cannot be watched: {error}; it is tried again; {limit}"
+        except Exception as error:  # noqa: BLE001 - a fault in one source is shown in its status and ends no thread
+            _log.exception("a folder could not be watched")
+            return f"{folder} cannot be watched: unforeseen {type(error).__name__}: {error}; it is tried again"
+        return None
 
     def _take_batch(self, state: _State, batch: Sequence[Path | Rejection]) -> None:
         """Take files until it works: unlike an address, they are not given a second time."""
@@ -204,45 +226,69 @@ class SourceSchedule:
         try:
             return read()
         except ArticleQAError as error:
-            return Taken(error=str(error))
+            problem = str(error)
         except Exception as error:  # noqa: BLE001 - a fault in one source is shown in its status and stops no other
             _log.exception("a source could not be read")
-            return Taken(error=f"unforeseen {type(error).__name__}: {error}")
+            problem = f"unforeseen {type(error).__name__}: {error}"
+        # What was accepted before the fault counts as seen, and no later reading brings it again.
+        self._index.mark_behind()
+        return Taken(error=problem)
 
     def _finish(self, state: _State, taken: Taken) -> None:
         """Make what was taken findable, note how it went, and say when the source is due again."""
-        if taken.report.added or taken.report.revised or self._is_index_behind:
-            taken = self._with_index(taken)
+        taken = self._with_index(taken)
         now = datetime.fromtimestamp(self._clock(), UTC)
         with self._lock:
             status = state.status.after(taken.report, taken.error, now.isoformat(timespec="seconds"))
+            if taken.is_index_error:
+                # The source itself could be read, and is read again after its usual interval.
+                status = replace(status, num_failures=0)
             if not state.source.is_folder:
                 delay = self._delay(state.source, status.num_failures)
                 state.due_at = self._clock() + delay
                 due = (now + timedelta(seconds=delay)).isoformat(timespec="seconds")
                 status = replace(status, next_due=due)
             state.status = status
+            state.shows_index_error = taken.is_index_error
         self._statuses.save(status)
         self._on_taken(state.source, taken)
 
+    # The index
+
     def _with_index(self, taken: Taken) -> Taken:
-        """Bring the index up to date; tried again for a while when another program builds it."""
-        with self._update_lock:
-            for wait_seconds in (0.0, *_BUSY_WAITS_SECONDS):
-                if self._stop.wait(wait_seconds):
-                    break
-                try:
-                    generation = self._collection.update()
-                except BuilderBusyError as error:
-                    _log.info("%s", error)
-                except ArticleQAError as error:
-                    return replace(taken, error=taken.error or str(error))
-                else:
-                    self._is_index_behind = False
-                    return replace(taken, report=replace(taken.report, generation=generation))
-            # The articles are safe; the next reading of any source tries again.
-            self._is_index_behind = True
+        """Bring the index up to date where it is not; while that fails, its error is that of every reading."""
+        report = taken.report
+        # Duplicates count: where else an article appeared is shown with it.
+        if report.added or report.revised or report.duplicates or taken.is_index_error:
+            self._index.mark_behind()
+        if not self._index.is_behind and self._index.error is None:
             return taken
+        if self._index.catch_up():
+            self._clear_index_errors()
+            error = None if taken.is_index_error else taken.error
+            report = replace(report, generation=self._index.generation)
+            return replace(taken, report=report, error=error, is_index_error=False)
+        if self._index.error is not None and (taken.error is None or taken.is_index_error):
+            return replace(taken, error=self._index.error, is_index_error=True)
+        return taken
+
+    def _mend_index(self) -> None:
+        """Try an update again that failed or never came about, if it is due."""
+        with self._lock:
+            is_shown = any(state.shows_index_error for state in self._states)
+        if (is_shown or self._index.is_behind) and self._index.catch_up(is_patient=False):
+            self._clear_index_errors()
+
+    def _clear_index_errors(self) -> None:
+        mended = []
+        with self._lock:
+            for state in self._states:
+                if state.shows_index_error:
+                    state.shows_index_error = False
+                    state.status = replace(state.status, last_error=None)
+                    mended.append(state.status)
+        for status in mended:
+            self._statuses.save(status)
 
 
 def _articles(batch: Sequence[Path | Rejection]) -> Iterator[Article | Rejection]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from index.errors import BuilderBusyError
+from index.errors import ArticleQAError, BuilderBusyError
 from index.fetching import WebFetcher
 from index.sources.addresses import clean_address
 from index.sources.discover import read_address
@@ -36,7 +36,7 @@ class ArticleTaker(Protocol):
 
     def update(self) -> str | None: ...
 
-    def is_removed(self, article_id: str) -> bool: ...
+    def is_removed(self, article_id: str, url: str | None = None) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,15 @@ class Taken:
     """What became of one address. ``error`` is why the address itself could not be read; None when it could.
 
     ``report`` has no generation: the index was not brought up to date at the end. ``is_whole`` is false when the
-    reading was stopped.
+    reading was stopped. ``is_index_error`` says that the address was read, and that ``error`` is why the index could
+    not be brought up to date meanwhile; it is over once a later update succeeds.
     """
 
     report: AddReport = field(default_factory=AddReport)
     error: str | None = None
     notes: tuple[str, ...] = ()
     is_whole: bool = True
+    is_index_error: bool = False
 
 
 def merged(reports: Sequence[AddReport]) -> AddReport:
@@ -70,7 +72,7 @@ def without_removed(items: Iterable[Article | Rejection], collection: ArticleTak
     """``items``, where a rejection stands for each article that somebody removed: what is read again and again must
     not bring it back."""
     for item in items:
-        if isinstance(item, Article) and collection.is_removed(item.article_id):
+        if isinstance(item, Article) and collection.is_removed(item.article_id, item.url):
             yield Rejection(item.url or item.title, _REMOVED)
         else:
             yield item
@@ -126,6 +128,7 @@ class AddressIntake:
         reports: list[AddReport] = []
         notes: list[str] = []
         error: str | None = None
+        index_error: str | None = None
         num_pages, updated_at, is_whole = 0, self._monotonic(), True
         for event in events:
             if isinstance(event, Listing):
@@ -139,10 +142,13 @@ class AddressIntake:
             if should_stop():
                 is_whole = False
                 break
-            if isinstance(event, PageRead) and self._monotonic() - updated_at > _UPDATE_EVERY_SECONDS:
-                self._update()
+            is_update_due = isinstance(event, PageRead) and self._monotonic() - updated_at > _UPDATE_EVERY_SECONDS
+            # One that failed is left to the caller: a full disk is no emptier twenty seconds later.
+            if is_update_due and index_error is None:
+                index_error = self._update()
                 updated_at = self._monotonic()
-        return Taken(merged(reports), error, tuple(notes), is_whole)
+        is_index_error = error is None and index_error is not None
+        return Taken(merged(reports), error or index_error, tuple(notes), is_whole, is_index_error)
 
     def _one(self, event: PageRead | Unchanged | ListingTaken | Rejection, own_item: str | None) -> AddReport:
         """Accept what came, and only then note in the fetch log that it came.
@@ -163,11 +169,16 @@ class AddressIntake:
             self._fetch_log.put(event.record)
         return report
 
-    def _update(self) -> None:
+    def _update(self) -> str | None:
+        """Why the index could not be brought up to date; the reading goes on, since the library has what was taken."""
         try:
             self._collection.update()
         except BuilderBusyError as error:  # the caller's last update will do
             _log.info("the index is brought up to date later: %s", error)
+        except ArticleQAError as error:
+            _log.warning("the index could not be brought up to date: %s", error)
+            return str(error)
+        return None
 
 
 def _notes(listing: Listing) -> list[str]:

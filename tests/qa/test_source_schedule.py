@@ -14,12 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.errors import BuilderBusyError, StorageError
+from index.errors import BuilderBusyError, StorageError, VerificationError
+from index.sources import folder_watch
 from index.sources.intake import Taken
 from index.types import AddReport, Article, Rejection, make_article
-from qa import source_schedule
+from qa import index_upkeep, source_schedule
 from qa.source_schedule import MAX_BACKOFF_SECONDS, RECHECK_AFTER, ScheduledSource, SourceSchedule
 from qa.source_status import SourceStatus, SourceStatusFile
+from tests.fakes import open_parts
 
 FEED = ScheduledSource("https://news.example/rss", "News", interval_seconds=600, limit=50)
 OTHER = ScheduledSource("https://other.example/rss", interval_seconds=60)
@@ -85,7 +87,7 @@ class FakeCollection:
             raise BuilderBusyError("another program builds the index")
         return f"gen-{self.num_updates:06d}"
 
-    def is_removed(self, article_id: str) -> bool:
+    def is_removed(self, article_id: str, url: str | None = None) -> bool:
         return article_id in self.removed
 
 
@@ -241,7 +243,7 @@ def test_the_index_follows_when_something_came_and_once_at_the_start(setting: Se
 
 
 def test_a_busy_builder_is_tried_again(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_schedule, "_BUSY_WAITS_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(index_upkeep, "_BUSY_WAITS_SECONDS", (0.0, 0.0, 0.0))
     setting.collection.busy = 2
     setting.schedule(FEED).run_due()
     assert setting.collection.num_updates == 3
@@ -251,20 +253,132 @@ def test_a_busy_builder_is_tried_again(setting: Setting, monkeypatch: pytest.Mon
 def test_a_builder_busy_for_long_is_tried_again_with_the_next_reading(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_schedule, "_BUSY_WAITS_SECONDS", ())
+    monkeypatch.setattr(index_upkeep, "_BUSY_WAITS_SECONDS", ())
     setting.collection.busy = 1
-    setting.intake.prepared[OTHER.address] = [Taken(AddReport(unchanged=1))]
+    setting.intake.prepared[OTHER.address] = [Taken(AddReport(unchanged=1)), Taken(AddReport(unchanged=1))]
     schedule = setting.schedule(FEED, OTHER)
     schedule.run_due()
+    assert setting.collection.num_updates == 1
+    setting.clock.now += 60
+    schedule.run_due()
     assert setting.collection.num_updates == 2
-    assert [taken.report.generation for _, taken in setting.taken] == [None, "gen-000002"]
+    generations = [(address, taken.report.generation) for address, taken in setting.taken]
+    assert generations == [(FEED.address, None), (OTHER.address, None), (OTHER.address, "gen-000002")]
 
 
 def test_an_index_that_cannot_be_written_is_the_sources_error(setting: Setting) -> None:
     setting.collection.error = StorageError("the disk is full")
     schedule = setting.schedule(FEED)
     schedule.run_due()
+    assert (schedule.status()[0]["last_error"], schedule.status()[0]["num_failures"]) == ("the disk is full", 0)
+
+
+def test_an_update_that_failed_is_tried_again_without_a_reading_and_its_error_ends_then(setting: Setting) -> None:
+    setting.collection.error = StorageError("the disk is full")
+    schedule = setting.schedule(FEED)
+    schedule.run_due()
+    assert schedule.run_due() == 0
+    assert setting.collection.num_updates == 1
+    setting.collection.error = None
     assert schedule.status()[0]["last_error"] == "the disk is full"
+    setting.clock.now += index_upkeep.FIRST_RETRY_SECONDS
+    assert schedule.run_due() == 0
+    assert setting.collection.num_updates == 2
+    assert schedule.status()[0]["last_error"] is None
+    assert SourceStatusFile(setting.folder / "sources.json").load(FEED.address).last_error is None
+    setting.clock.now += 60
+    schedule.run_due()
+    assert setting.collection.num_updates == 2
+
+
+def test_a_retry_that_finds_all_unchanged_keeps_the_error_while_the_index_is_behind(setting: Setting) -> None:
+    setting.intake.prepared[FEED.address] = [Taken(AddReport(added=1)), Taken(AddReport(unchanged=1))]
+    setting.collection.error = VerificationError("two probes fail")
+    schedule = setting.schedule(FEED)
+    schedule.run_due()
+    setting.clock.now += 600
+    assert schedule.run_due() == 1
+    assert (schedule.status()[0]["unchanged"], schedule.status()[0]["last_error"]) == (1, "two probes fail")
+    setting.collection.error = None
+    setting.clock.now += index_upkeep.MAX_RETRY_SECONDS
+    schedule.run_due()
+    assert schedule.status()[0]["last_error"] is None
+
+
+def test_updates_that_fail_are_tried_later_and_later(setting: Setting) -> None:
+    setting.collection.error = ZeroDivisionError("oops")
+    schedule = setting.schedule(ScheduledSource(FEED.address, interval_seconds=1e6))
+    tried_after = []
+    for second in range(3000):
+        before = setting.collection.num_updates
+        schedule.run_due()
+        if setting.collection.num_updates > before:
+            tried_after.append(second)
+        setting.clock.now += 1
+    assert tried_after == [0, 10, 30, 70, 150, 310, 630, 1270, 2170]
+    assert schedule.status()[0]["last_error"] == "unforeseen ZeroDivisionError: oops"
+
+
+def test_what_came_in_before_a_reading_broke_is_indexed(setting: Setting) -> None:
+    setting.intake.prepared[FEED.address] = [Taken(), StorageError("disk full")]
+    schedule = setting.schedule(FEED)
+    schedule.run_due()
+    setting.clock.now += 600
+    schedule.run_due()
+    assert setting.collection.num_updates == 2
+    assert schedule.status()[0]["last_error"] == "disk full"
+
+
+def test_what_comes_in_while_the_index_is_updated_is_in_the_next_update(setting: Setting) -> None:
+    upkeep = index_upkeep.IndexUpkeep(setting.collection, threading.Event(), setting.clock)
+    update = setting.collection.update
+    setting.collection.update = lambda: upkeep.mark_behind() or update()  # type: ignore[func-returns-value,method-assign]
+    assert upkeep.catch_up()
+    assert upkeep.is_behind
+
+
+def test_duplicates_alone_are_indexed_too(setting: Setting) -> None:
+    setting.intake.prepared[FEED.address] = [Taken(), Taken(AddReport(duplicates=1))]
+    schedule = setting.schedule(FEED)
+    schedule.run_due()
+    setting.clock.now += 600
+    schedule.run_due()
+    assert setting.collection.num_updates == 2
+
+
+def test_an_update_that_failed_during_a_reading_is_no_error_once_the_last_one_works(setting: Setting) -> None:
+    setting.intake.prepared[FEED.address] = [Taken(AddReport(added=2), error="disk full", is_index_error=True)]
+    schedule = setting.schedule(FEED)
+    schedule.run_due()
+    assert (schedule.status()[0]["added"], schedule.status()[0]["last_error"]) == (2, None)
+    assert setting.taken[0][1].report.generation == "gen-000001"
+
+
+def test_articles_are_found_once_an_update_works_again(
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = open_parts(tmp_path / "data").collection
+    update, failures = collection.update, [StorageError("the disk is full")]
+
+    def fragile() -> str | None:
+        if failures:
+            raise failures.pop()
+        return update()
+
+    def accept(address: str) -> None:
+        collection.accept([make_article("The pier of Lindby will be rebuilt.", identity="one")])
+
+    monkeypatch.setattr(collection, "update", fragile)
+    setting.collection = collection  # type: ignore[assignment]
+    setting.intake.during = accept
+    schedule = setting.schedule(FEED)
+    schedule.run_due()
+    assert (collection.snapshot(), schedule.status()[0]["last_error"]) == (None, "the disk is full")
+    setting.clock.now += index_upkeep.FIRST_RETRY_SECONDS
+    schedule.run_due()
+    snapshot = collection.snapshot()
+    assert snapshot is not None
+    assert (snapshot.manifest.num_articles, schedule.status()[0]["last_error"]) == (1, None)
 
 
 # In the background
@@ -389,6 +503,46 @@ def test_a_folder_that_is_not_there_yet_is_watched_once_it_is(
     wait_until(lambda: "is no folder" in str(schedule.status()[0]["last_error"]), "the error")
     news.rename(elsewhere)
     wait_until(lambda: setting.collection.accepted, "the file")
+    wait_until(lambda: schedule.status()[0]["last_error"] is None, "the recovery")
+
+
+def test_a_folder_that_cannot_be_watched_says_so_and_is_tried_again(
+    setting: Setting, news: Path, running: list[SourceSchedule], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SourceSchedule, "_delay", lambda self, source, failures: 0.05)
+    failures: list[Exception] = [ValueError("oops"), OSError(28, "OS file watch limit reached")]
+    watch_folder = folder_watch.watch_folder
+
+    def fragile(folder: Path, stop: threading.Event) -> Iterator[list[Path | Rejection]]:
+        if failures:
+            raise failures.pop()
+        yield from watch_folder(folder, stop)
+
+    monkeypatch.setattr(source_schedule, "watch_folder", fragile)
+    schedule = setting.schedule(ScheduledSource(str(news)))
+    running.append(schedule)
+    schedule.start()
+    wait_until(lambda: setting.collection.accepted, "the file")
+    wait_until(lambda: len(setting.taken) == 3, "three readings")
+    assert schedule.status()[0]["last_error"] is None
+    limit, unforeseen, none = [taken.error or "" for _, taken in setting.taken]
+    assert "watch limit reached" in limit
+    assert "max_user_watches" in limit
+    assert "unforeseen ValueError: oops" in unforeseen
+    assert none == ""
+
+
+def test_a_folder_alone_has_its_failed_update_tried_again(
+    setting: Setting, news: Path, running: list[SourceSchedule], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_schedule, "_LOOK_SECONDS", 0.02)
+    setting.collection.error = StorageError("the disk is full")
+    schedule = setting.schedule(ScheduledSource(str(news)))
+    running.append(schedule)
+    schedule.start()
+    wait_until(lambda: schedule.status()[0]["last_error"] == "the disk is full", "the error")
+    setting.collection.error = None
+    setting.clock.now += index_upkeep.MAX_RETRY_SECONDS
     wait_until(lambda: schedule.status()[0]["last_error"] is None, "the recovery")
 
 

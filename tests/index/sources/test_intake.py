@@ -12,7 +12,7 @@ from index.collection import Collection
 from index.errors import BuilderBusyError, StorageError, TransientFetchError
 from index.sources.fetch_log import FetchLog
 from index.sources.intake import AddressIntake, merged
-from index.types import AddReport, Article, Rejection
+from index.types import AddReport, Article, Rejection, make_article
 from tests.fakes import Parts
 from tests.index.sources.fakes import NOW, SITE, FakeWeb, article_html, item, rss
 
@@ -45,8 +45,8 @@ class Fragile:
     def update(self) -> str | None:
         return self._collection.update()
 
-    def is_removed(self, article_id: str) -> bool:
-        return self._collection.is_removed(article_id)
+    def is_removed(self, article_id: str, url: str | None = None) -> bool:
+        return self._collection.is_removed(article_id, url)
 
 
 @pytest.fixture
@@ -152,6 +152,19 @@ def test_a_removed_article_is_not_brought_back_by_its_feed(site: FakeWeb, parts:
     assert figures(reader.take(f"{SITE}/1", is_named=True).report) == (1, 0, 0, 0)
 
 
+def test_a_removed_article_of_another_id_is_not_brought_back_by_its_address(
+    site: FakeWeb, parts: Parts, fetch_log: FetchLog
+) -> None:
+    text = "It came from a file, with an id of its own, and its address."
+    parts.collection.add([make_article(text, title="Norby", url=f"{SITE}/1", article_id="mine")])
+    parts.collection.remove(["mine"])
+    reader = intake(parts.collection, site, fetch_log)
+    report = reader.take(FEED).report
+    assert (figures(report), report.rejected[0].item) == ((2, 0, 0, 1), f"{SITE}/1")
+    assert figures(reader.take(f"{SITE}/1", is_named=True).report) == (1, 0, 0, 0)
+    assert not parts.collection.is_removed("another", f"{SITE}/1")
+
+
 def test_a_long_reading_is_findable_before_its_end(site: FakeWeb, parts: Parts, fetch_log: FetchLog) -> None:
     times = iter(range(0, 1000, 15))
     reader = intake(parts.collection, site, fetch_log, monotonic=lambda: next(times))
@@ -171,6 +184,25 @@ def test_an_index_that_is_busy_meanwhile_stops_nothing(
     times = iter(range(0, 10_000, 100))
     reader = intake(parts.collection, site, fetch_log, monotonic=lambda: next(times))
     assert figures(reader.take(FEED).report) == (3, 0, 0, 0)
+
+
+def test_an_index_that_cannot_be_written_meanwhile_stops_nothing_and_is_told(
+    site: FakeWeb, parts: Parts, fetch_log: FetchLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    num_tried = 0
+
+    def full() -> None:
+        nonlocal num_tried
+        num_tried += 1
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(parts.collection, "update", full)
+    times = iter(range(0, 10_000, 100))
+    reader = intake(parts.collection, site, fetch_log, monotonic=lambda: next(times))
+    taken = reader.take(FEED)
+    assert (figures(taken.report), taken.error, taken.is_index_error) == ((3, 0, 0, 0), "the disk is full", True)
+    assert num_tried == 1
+    assert fetch_log.get(FEED) is not None
 
 
 def test_progress_counts_the_pages(site: FakeWeb, parts: Parts, fetch_log: FetchLog) -> None:
