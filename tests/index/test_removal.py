@@ -13,13 +13,15 @@ import pytest
 
 import index.dense
 from index.builder import Builder
-from index.errors import BadInputError
+from index.chunker import ChunkerSettings
+from index.collection import Collection
+from index.errors import BadInputError, VerificationError
 from index.generations import Generations
 from index.lexical_segments import StoredSegments
 from index.manifest import read_manifest, verify_files
 from index.passage_feed import embedding_input
 from index.types import PASSAGES_PER_REVISION, Article, make_article
-from tests.fakes import Parts, numbered_article, numbered_articles, open_parts, text_vector
+from tests.fakes import TITLE_WEIGHT, Parts, numbered_article, numbered_articles, open_parts, text_vector
 
 _ROOT = Path(__file__).parents[2]
 # Not to be compressed, so it stands in tantivy's stored text as it is.
@@ -240,6 +242,47 @@ def test_a_generation_from_before_superseded_texts_were_noted_is_searched_for_th
         parts.collection.add([_secret_article(_LATER_SECRET)])
         assert read_manifest(parts.live_folder).superseded is None
     parts.collection.remove([_secret_article().article_id])
+    _assert_nothing_is_left(parts)
+
+
+# A removal goes before the check of an index that was derived anew
+
+
+def _with_other_chunker(parts: Parts, failures: list[str]) -> Collection:
+    """The same folder with other settings, where every new index fails the check."""
+    other = open_parts(parts.folder, settings=ChunkerSettings(min_tokens=12, max_tokens=24), keep=4)
+    return Collection(
+        other.library, other.generations, other.builder, title_weight=TITLE_WEIGHT, verify=lambda _: failures
+    )
+
+
+def test_a_removal_is_not_blocked_by_the_check(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    parts.collection.add([_secret_article(), *numbered_articles(2)])
+    other = _with_other_chunker(parts, ["a probe found nothing"])
+    assert other.remove([_secret_article().article_id]) == [_secret_article().article_id]
+    _assert_nothing_is_left(parts)
+    assert parts.generations.names() == ["gen-000002"]
+    assert "gen-000002 is published without the check" in caplog.text
+
+
+def test_without_a_removal_the_check_still_counts(parts: Parts) -> None:
+    parts.collection.add([_secret_article(), *numbered_articles(2)])
+    with pytest.raises(VerificationError, match="a probe found nothing"):
+        _with_other_chunker(parts, ["a probe found nothing"]).add([numbered_article(2)])
+    assert parts.generations.current() == "gen-000001"
+
+
+def test_older_generations_with_removed_text_go_even_if_the_check_fails(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts.collection.add([_secret_article(), *numbered_articles(2)])
+    with monkeypatch.context() as patch:
+        patch.setattr(Generations, "discard", lambda *_: None)
+        parts.collection.remove([_secret_article().article_id])
+    assert parts.collection.status()["removal"]["text_left_in"] == ["gen-000001"]
+    with pytest.raises(VerificationError):
+        _with_other_chunker(parts, ["a probe found nothing"]).update()
+    assert parts.generations.names() == ["gen-000002"]
     _assert_nothing_is_left(parts)
 
 
