@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from watchfiles import watch
+from watchfiles import Change, watch
 
 from index.readers.folder import walk_folder
 from index.types import Rejection
@@ -26,13 +26,15 @@ _Stamp = tuple[int, int, int]
 
 def is_unfinished_name(path: Path, folder: Path) -> bool:
     """Whether the name says that a file is hidden, a back-up, or still being written; folders' names count, too."""
+    return _is_hidden(path, folder) or path.name.lower().endswith(_UNFINISHED)
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
     try:
         names = path.relative_to(folder).parts
     except ValueError:
         names = (path.name,)
-    return any(name.startswith((".", "~$", "#")) or name.endswith("~") for name in names) or path.name.lower().endswith(
-        _UNFINISHED
-    )
+    return any(name.startswith((".", "~$", "#")) or name.endswith("~") for name in names)
 
 
 def watch_folder(folder: Path, stop: threading.Event) -> Iterator[list[Path | Rejection]]:
@@ -58,12 +60,22 @@ def watch_folder(folder: Path, stop: threading.Event) -> Iterator[list[Path | Re
             return
         listed = list(walk_folder(folder)) if is_first else []
         is_first = False
+        listed += _in_new_folders(changes, folder)
         settling.add(path for path in listed if isinstance(path, Path) and not is_unfinished_name(path, folder))
         settling.add(Path(name) for _, name in changes if not is_unfinished_name(Path(name), folder))
         batch: list[Path | Rejection] = [entry for entry in listed if isinstance(entry, Rejection)]
         batch += settling.settled()
         if batch:
             yield batch
+
+
+def _in_new_folders(changes: Iterable[tuple[Change, str]], folder: Path) -> Iterator[Path | Rejection]:
+    """What folders hold that came as they are: nothing says of their files that they came."""
+    for change, name in changes:
+        path = Path(name)
+        # A link is not followed, as in the first listing; what is in a hidden folder is not meant.
+        if change is Change.added and path.is_dir() and not path.is_symlink() and not _is_hidden(path, folder):
+            yield from walk_folder(path)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """The process that parses one feed or sitemap: the document in, plain JSON out; judges nothing and fetches nothing.
 
-Run as ``python -m index.sources.parse_worker MAX_MEMORY_BYTES``; on standard input a line of JSON with kind, url and
-charset, then the document. No entity is expanded and no other document is opened.
+Run as ``python -m index.sources.parse_worker MAX_MEMORY_BYTES MAX_SECONDS``; on standard input a line of JSON with kind,
+url and charset, then the document. No entity is expanded and no other document is opened.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ _NO_LOCATIONS = "it lists no addresses"
 
 
 def main() -> None:
-    _cap_memory(int(sys.argv[1]))
+    _cap(int(sys.argv[1]), float(sys.argv[2]))
     task = json.loads(sys.stdin.buffer.readline())
     body = sys.stdin.buffer.read()
     try:
@@ -198,11 +199,14 @@ def _text(value: object) -> str | None:
     return str(value).encode("utf-8", "replace").decode("utf-8") if value else None
 
 
-def _cap_memory(max_bytes: int) -> None:
+def _cap(max_bytes: int, max_seconds: float) -> None:
     if sys.platform != "win32":
         import resource  # exists on POSIX systems only
 
         resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))
+        # The asking process stops this one in time, unless it was itself killed meanwhile.
+        seconds = math.ceil(max_seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ def parse_apart(
     :param url: What relative links in it are resolved against.
     :raises BadInputError: It cannot be parsed, or not within the limits.
     """
-    command = [sys.executable, "-P", "-m", "index.sources.parse_worker", str(limits.max_parser_memory_bytes)]
+    caps = [str(limits.max_parser_memory_bytes), str(limits.max_document_seconds)]
+    command = [sys.executable, "-P", "-m", "index.sources.parse_worker", *caps]
     search_path = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     head = json.dumps({"kind": kind, "url": url, "charset": charset}).encode()
     try:

@@ -91,6 +91,38 @@ def test_a_finished_download_is_given_under_its_new_name(folder: Path, batches: 
     assert names(batches.get(timeout=10)) == ["page.html"]
 
 
+def test_a_folder_that_is_moved_in_is_read_with_all_below_it(
+    folder: Path, batches: Queue[Batch], tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "week.tmp"
+    (elsewhere / "monday").mkdir(parents=True)
+    (elsewhere / ".git").mkdir()
+    write(elsewhere / "all.txt", "The week.")
+    write(elsewhere / "half.part", "Not meant.")
+    write(elsewhere / "monday" / "pier.txt", "The pier.")
+    write(elsewhere / ".git" / "head.txt", "Not meant.")
+    (elsewhere / "loop").symlink_to(tmp_path, target_is_directory=True)
+    for path in elsewhere.rglob("*.txt"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    elsewhere.rename(folder / "week.tmp")
+    assert names(batches.get(timeout=10)) == [str(folder / "week.tmp" / "loop"), "all.txt", "pier.txt"]
+    write(folder / "week.tmp" / "monday" / "bridge.txt", "The bridge.")
+    assert names(batches.get(timeout=10)) == ["bridge.txt"]
+
+
+def test_a_hidden_folder_and_a_link_that_are_moved_in_are_passed_over(
+    folder: Path, batches: Queue[Batch], tmp_path: Path
+) -> None:
+    hidden = tmp_path / ".hidden"
+    hidden.mkdir()
+    write(hidden / "a.txt", "Not meant.")
+    (tmp_path / "link").symlink_to(hidden, target_is_directory=True)
+    (tmp_path / "link").rename(folder / "link")
+    hidden.rename(folder / ".hidden")
+    write(folder / "last.txt", "Meant.")
+    assert names(batches.get(timeout=10)) == ["last.txt"]
+
+
 def test_watching_ends_with_the_folder(folder: Path, batches: Queue[Batch]) -> None:
     (folder / "first.txt").unlink()
     folder.rmdir()

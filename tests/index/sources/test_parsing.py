@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from index.errors import BadInputError
 from index.readers.limits import DEFAULT_LIMITS
+from index.sources import parsing
 from index.sources.feed import parse_feed
 from index.sources.parsing import parse_apart
 from index.sources.sitemap import parse_sitemap
@@ -47,3 +50,31 @@ def test_a_parser_that_takes_too_much_memory_is_stopped() -> None:
     body = rss(*(item(f"/{number}", "x" * 1000) for number in range(30_000)))
     with pytest.raises(BadInputError, match="out of memory or crashed"):
         parse_apart("feed", body, url=SITE, charset=None, limits=limits)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processor time is capped on POSIX systems only")
+@pytest.mark.timeout(60)
+def test_a_parser_whose_parent_is_gone_ends_by_itself() -> None:
+    script = (
+        "import sys; from index.sources import parse_worker\n"
+        "def forever(body):\n"
+        "    while True: pass\n"
+        "parse_worker.read_sitemap = forever\n"
+        "sys.argv = ['parse_worker', str(1 << 30), '0.1']\n"
+        "parse_worker.main()"
+    )
+    task = b'{"kind": "sitemap"}\n<urlset/>'
+    assert subprocess.run([sys.executable, "-c", script], input=task, timeout=50, check=False).returncode < 0
+
+
+def test_the_process_is_told_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, stdout=b"{}")
+
+    monkeypatch.setattr(parsing.subprocess, "run", run)
+    limits = replace(DEFAULT_LIMITS, max_parser_memory_bytes=5, max_document_seconds=7.5)
+    parse_apart("feed", b"", url=SITE, charset=None, limits=limits)
+    assert commands[0][-2:] == ["5", "7.5"]
