@@ -1,7 +1,7 @@
 """The process that parses one feed or sitemap: the document in, plain JSON out; judges nothing and fetches nothing.
 
-Run as ``python -m index.sources.parse_worker MAX_MEMORY_BYTES MAX_SECONDS``; on standard input a line of JSON with kind,
-url and charset, then the document. No entity is expanded and no other document is opened.
+Run as ``python -m index.sources.parse_worker MAX_MEMORY_BYTES MAX_SECONDS``; on standard input a line of JSON with
+kind, url and charset, then the document. No entity is expanded and no other document is opened.
 """
 
 from __future__ import annotations
