@@ -109,10 +109,12 @@ class AddressIntake:
         is_named: bool = False,
         should_stop: Callable[[], bool] = lambda: False,
         progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+        on_report: Callable[[AddReport], None] = lambda report: None,
     ) -> Taken:
         """Read an address and accept what it holds (see :func:`index.sources.discover.read_address`).
 
         :param should_stop: Asked between pages; what was taken until then stays, the rest comes next time.
+        :param on_report: Given the tally of each page once it is safe: all there is of them if something is raised.
         :raises StorageError: If the library could not be written.
         """
         events = read_address(
@@ -138,6 +140,7 @@ class AddressIntake:
             if isinstance(event, Rejection) and event.item == own_item:
                 error = event.reason
             reports.append(self._one(event, own_item if is_named else None))
+            on_report(reports[-1])
             progress("reading pages", len(reports), max(num_pages, len(reports)))
             if should_stop():
                 is_whole = False

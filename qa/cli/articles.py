@@ -51,13 +51,11 @@ def add(
         collection = _collection(data_dir)
         addresses = [path for path in paths if is_web_address(path)]
         with progress_bars() as progress:
-            reports = [
-                collection.accept(read_all([path for path in paths if path not in addresses]), progress=progress)
-            ]
-            if addresses:
-                intake = build_intake(config, collection)
-                reports += [_take(intake, address, progress) for address in addresses]
-            report, problem = _indexed(collection, merged(reports), progress)
+            files = [path for path in paths if path not in addresses]
+            taken, broken = _accepted(config, collection, files, addresses, progress)
+            report, not_indexed = _indexed(collection, taken, progress)
+            # The first that went wrong: the second often follows from it.
+            problem = broken or not_indexed
         if problem is None:
             print_report(report, as_json)
         seconds, error = time.monotonic() - started, str(problem) if problem is not None else None
@@ -71,6 +69,22 @@ def add(
             raise typer.Exit(1)
 
 
+def _accepted(
+    config: Config, collection: Collection, files: Sequence[str], addresses: Sequence[str], progress: Progress
+) -> tuple[AddReport, ArticleQAError | None]:
+    """Take files, then addresses; what was taken before something broke is safe in the library, hence reported."""
+    reports: list[AddReport] = []
+    try:
+        reports.append(collection.accept(read_all(files), progress=progress))
+        if addresses:
+            intake = build_intake(config, collection)
+            for address in addresses:
+                _take(intake, address, progress, reports.append)
+    except ArticleQAError as error:
+        return merged(reports), error
+    return merged(reports), None
+
+
 def _indexed(collection: Collection, report: AddReport, progress: Progress) -> tuple[AddReport, ArticleQAError | None]:
     """Bring the index up to date; what is in the library is reported even if that fails."""
     try:
@@ -79,11 +93,9 @@ def _indexed(collection: Collection, report: AddReport, progress: Progress) -> t
         return report, error
 
 
-def _take(intake: AddressIntake, address: str, progress: Progress) -> AddReport:
-    taken = intake.take(address, is_named=True, progress=progress)
-    for note in taken.notes:
+def _take(intake: AddressIntake, address: str, progress: Progress, on_report: Callable[[AddReport], None]) -> None:
+    for note in intake.take(address, is_named=True, progress=progress, on_report=on_report).notes:
         err.print(f"note: {note}", markup=False)
-    return taken.report
 
 
 def read_all(paths: Sequence[str]) -> Iterator[Article | Rejection]:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from index.errors import BadInputError, TransientFetchError
+from index.errors import BadInputError, StorageError, TransientFetchError
+from index.sources.fetch_log import FetchLog, FetchRecord
 from qa import composition
 from qa.cli import articles
 from qa.config import load_config
@@ -93,6 +94,29 @@ def test_an_address_that_fails_is_one_line_and_a_failure(cli: CommandLine, web: 
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
     assert line == f"rejected: {FEED}: try again later: the server is busy"
+
+
+def test_an_address_that_breaks_midway_costs_nothing_that_was_taken_before(
+    cli: CommandLine, web: FakeWeb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("letter.txt").write_text("A letter about the pier of Ekby, which nobody repairs.")
+    put = FetchLog.put
+
+    def fragile(log: FetchLog, record: FetchRecord) -> None:
+        if record.url == f"{SITE}/2":
+            raise StorageError("the disk is full; free some space")
+        put(log, record)
+
+    monkeypatch.setattr(FetchLog, "put", fragile)
+    result = cli("add", "letter.txt", f"{SITE}/3", FEED, "--report", "report.json")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == ["error: the disk is full; free some space"]
+    report = json.loads(Path("report.json").read_text())
+    assert (report["generation"], report["error"]) == ("gen-000001", "the disk is full; free some space")
+    # The letter, the page, and the feed's first page; the one that broke is found, too.
+    assert (report["totals"]["added"], [one["outcome"] for one in report["items"]]) == (3, ["added"] * 3)
+    assert cli.json("status")["num_articles"] == 4
+    assert cli.json("search", "pier of Ekby")["passages"][0]["text"].startswith("A letter")
 
 
 def test_a_long_feed_is_cut_with_a_note(cli: CommandLine, web: FakeWeb) -> None:
