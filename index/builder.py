@@ -150,7 +150,7 @@ class Builder:
         """A text that people asked to remove must not be one rollback away, nor its vectors in the cache."""
         self._library.delete_strayed_embeddings()
         for name in self._removed_text.left_in():
-            if name != live:
+            if name != live and name in self._generations.names():
                 self._generations.discard(name)
 
     def _build_once(

@@ -1,6 +1,7 @@
 """Keeps the generations of an index on disk and says which is live; knows nothing of what they hold.
 
-CURRENT names the live generation and is replaced atomically. Readers open a generation and keep it; a builder makes
+CURRENT names the live generation and is replaced atomically; HIGHEST holds the highest number a generation ever had, so
+that no name comes twice, whatever was rolled back and deleted. Readers open a generation and keep it; a builder makes
 the next one in a hidden folder and publishes it by a rename.
 """
 
@@ -18,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from index.atomic import fsync_folder, write_atomically
 from index.errors import BadInputError, BuilderBusyError, DamagedIndexError, NoGenerationError, StorageError
-from index.manifest import Manifest, read_manifest, verify_files
+from index.manifest import MANIFEST_HASH, Manifest, read_manifest, verify_files
 from index.proven import ProvenFiles
 
 Refusal = Callable[[str, Manifest], str | None]
@@ -27,7 +28,9 @@ Refusal = Callable[[str, Manifest], str | None]
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"gen-(\d{6,})")
 _CURRENT = "CURRENT"
+_HIGHEST = "HIGHEST"
 _BUILDING = ".building-"
+_DOOMED = "-pruned"
 
 
 class Generations:
@@ -55,6 +58,20 @@ class Generations:
         except OSError as error:
             raise StorageError(f"the index folder {self.folder} cannot be read: {error.strerror}") from error
         return sorted(found, key=_number)
+
+    def doomed(self) -> list[str]:
+        """Folders of generations that were to be deleted and could not; the next build tries again."""
+        try:
+            return sorted(path.name for path in self.folder.glob(f"{_BUILDING}*{_DOOMED}"))
+        except OSError as error:
+            raise StorageError(f"the index folder {self.folder} cannot be read: {error.strerror}") from error
+
+    def identity(self, name: str) -> str:
+        """Changes if ever another generation lies there under the same name."""
+        try:
+            return f"{name} {(self.path(name) / MANIFEST_HASH).read_text(encoding='ascii', errors='replace').strip()}"
+        except OSError:
+            return name
 
     def current(self) -> str | None:
         """What CURRENT names, or None when nothing was ever published.
@@ -108,8 +125,27 @@ class Generations:
             lock.release()
 
     def next_name(self) -> str:
+        """A name that no generation ever had."""
+        return f"gen-{self._highest() + 1:06d}"
+
+    def _highest(self) -> int:
+        """The highest number ever used. Where it was not noted, or damaged, what there is tells: folders, CURRENT, and
+        what they were made from."""
         names = self.names()
-        return f"gen-{(_number(names[-1]) if names else 0) + 1:06d}"
+        noted = [self._read(_HIGHEST), self._read(_CURRENT)]
+        if not _NAME.fullmatch(noted[0]):
+            for name in names:
+                try:
+                    noted.append(read_manifest(self.path(name)).parent or "")
+                except DamagedIndexError:
+                    continue  # its name counts all the same
+        return max((_number(name) for name in [*names, *noted] if _NAME.fullmatch(name)), default=0)
+
+    def _read(self, file_name: str) -> str:
+        try:
+            return (self.folder / file_name).read_text(encoding="ascii", errors="replace").strip()
+        except OSError:
+            return ""
 
     def new_folder(self, name: str) -> Path:
         """An empty hidden folder to build in; call only under :meth:`building`."""
@@ -124,6 +160,8 @@ class Generations:
         """
         try:
             fsync_folder(folder)
+            highest = max(self._highest(), _number(name))
+            write_atomically(self.folder / _HIGHEST, f"gen-{highest:06d}\n".encode("ascii"))
             folder.rename(self.path(name))
             fsync_folder(self.folder)
             self.make_current(name)
@@ -172,9 +210,10 @@ class Generations:
 
     def _remove_leftovers(self) -> None:
         try:
-            folders, files = (list(self.folder.glob(some)) for some in (f"{_BUILDING}*", f".{_CURRENT}.*.tmp"))
-            for path in files:
-                path.unlink(missing_ok=True)
+            folders = list(self.folder.glob(f"{_BUILDING}*"))
+            for file_name in (_CURRENT, _HIGHEST):
+                for path in self.folder.glob(f".{file_name}.*.tmp"):
+                    path.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"what an earlier build left in {self.folder} stays: {error.strerror}") from error
         for path in folders:
@@ -195,7 +234,7 @@ class Generations:
     def discard(self, name: str) -> None:
         """Delete a generation that is not live; call only under :meth:`building`."""
         # Renamed first: a crash half way must not leave a generation with files missing.
-        doomed = self.folder / f"{_BUILDING}{name}-pruned"
+        doomed = self.folder / f"{_BUILDING}{name}{_DOOMED}"
         try:
             self.path(name).rename(doomed)
         except FileNotFoundError:
@@ -204,6 +243,8 @@ class Generations:
             _log.warning("cannot remove %s, which is tried again after the next build: %s", name, error.strerror)
             return
         shutil.rmtree(doomed, ignore_errors=True)
+        if doomed.exists():
+            _log.warning("cannot delete %s, which is tried again by the next build", doomed)
 
 
 def _number(name: str) -> int:

@@ -34,18 +34,24 @@ class RemovedText:
     def left_in(self) -> list[str]:
         """Names of the generations, oldest first, that hold a revision the library no longer has.
 
-        One that is too damaged to tell counts, once anything was ever removed: it may.
+        Also those that were to be deleted and could not be. One that is too damaged to tell counts, once anything was
+        ever removed: it may.
         """
-        names = self._generations.names()
+        names = [*self._generations.names(), *self._generations.doomed()]
+        identities = {name: self._generations.identity(name) for name in names}
         with self._database.read() as connection:
             # Changes whenever a revision comes or goes: ids are never given twice.
-            state = (names, *connection.execute("SELECT COUNT(*), MAX(revision_id) FROM revisions").fetchone())
+            state = (identities, *connection.execute("SELECT COUNT(*), MAX(revision_id) FROM revisions").fetchone())
             if self._answer[0] == state:
                 return list(self._answer[1])
             stored = {int(row[0]) for row in connection.execute("SELECT revision_id FROM revisions")}
             was_any_removed = _was_any_removed(connection.execute("SELECT seq FROM sqlite_sequence").fetchone(), stored)
-        left = [name for name in names if not self._is_clean(name, stored, was_any_removed=was_any_removed)]
-        self._held = {name: held for name, held in self._held.items() if name in names}
+        left = [
+            name
+            for name, identity in identities.items()
+            if not self._is_clean(name, identity, stored, was_any_removed=was_any_removed)
+        ]
+        self._held = {some: held for some, held in self._held.items() if some in identities.values()}
         self._answer = (state, left)
         return list(left)
 
@@ -61,10 +67,10 @@ class RemovedText:
                 found.update(int(row[0]) for row in rows)
         return revisions - found
 
-    def _is_clean(self, name: str, stored: set[int], *, was_any_removed: bool) -> bool:
-        if name not in self._held:
-            self._held[name] = _held_in(self._generations, name)
-        held = self._held[name]
+    def _is_clean(self, name: str, identity: str, stored: set[int], *, was_any_removed: bool) -> bool:
+        if identity not in self._held:
+            self._held[identity] = _held_in(self._generations, name)
+        held = self._held[identity]
         return not was_any_removed if held is None else held <= stored
 
 

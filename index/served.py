@@ -11,6 +11,7 @@ import threading
 
 from index.errors import DamagedIndexError
 from index.generations import Generations
+from index.manifest import read_manifest
 from index.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class ServedGeneration:
         self._title_weight = title_weight
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
-        self._opened_for: str | None = "nothing yet"  # what CURRENT said when the snapshot was opened
+        self._opened_for: str | None = "nothing yet"  # what was live when the snapshot was opened
         self._problem: str | None = None
         self._is_of_other_embedder = False
 
@@ -45,13 +46,13 @@ class ServedGeneration:
     def snapshot(self) -> Snapshot | None:
         """See :meth:`index.collection.Collection.snapshot`."""
         with self._lock:
-            live = self._live_name()
+            live = self._live()
             while live != self._opened_for:
                 self._snapshot = self._open_best()
                 self._opened_for = live
                 if self._problem is not None:
                     # Perhaps it was replaced, and pruned, while it was being opened.
-                    live = self._live_name()
+                    live = self._live()
             return self._snapshot
 
     def look_again(self) -> None:
@@ -63,13 +64,22 @@ class ServedGeneration:
     def _open(self, name: str) -> Snapshot:
         """:raises DamagedIndexError: If it is damaged."""
         folder = self._generations.path(name)
-        if self._snapshot is not None and self._snapshot.folder == folder and folder.is_dir():
+        if self._snapshot is not None and self._snapshot.folder == folder and self._is_as_opened(self._snapshot):
             return self._snapshot  # open already: what is published beside it changes nothing in it
         return Snapshot(folder, title_weight=self._title_weight, proven=self._generations.proven)
 
-    def _live_name(self) -> str | None:
+    def _is_as_opened(self, snapshot: Snapshot) -> bool:
+        """Whether what lies in the snapshot's folder is not another generation of the same name."""
         try:
-            return self._generations.current()
+            return read_manifest(snapshot.folder) == snapshot.manifest
+        except DamagedIndexError:
+            return snapshot.folder.is_dir()  # damaged since: what is open was whole
+
+    def _live(self) -> str | None:
+        """Changes whenever another generation is live, or what is wrong with CURRENT."""
+        try:
+            name = self._generations.current()
+            return self._generations.identity(name) if name is not None else None
         except DamagedIndexError as error:
             return str(error)
 

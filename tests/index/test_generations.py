@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from index.errors import (
     StorageError,
 )
 from index.generations import Generations
-from index.manifest import Manifest, write_manifest
+from index.manifest import Manifest, read_manifest, write_manifest
 from index.proven import hash_file
 
 
@@ -206,6 +207,48 @@ def test_the_name_of_a_generation_is_never_used_again(generations: Generations) 
     assert _publish(generations) == "gen-000004"
 
 
+def test_the_name_of_a_generation_that_was_rolled_back_and_deleted_is_not_used_again(generations: Generations) -> None:
+    _publish_several(generations, 3)
+    generations.rollback("gen-000001")
+    for name in ("gen-000002", "gen-000003"):
+        generations.discard(name)
+    assert _publish(Generations(generations.folder)) == "gen-000004"
+
+
+@pytest.mark.parametrize("content", [None, "", "nonsense", "gen-0000", "\xff\xfe", "gen-000001"])
+def test_without_a_usable_note_of_the_highest_number_what_there_is_tells(
+    generations: Generations, content: str | None
+) -> None:
+    _publish_several(generations, 3)
+    (generations.folder / "HIGHEST").unlink()
+    if content is not None:
+        (generations.folder / "HIGHEST").write_text(content, encoding="latin-1")
+    assert generations.next_name() == "gen-000004"
+    (generations.path("gen-000003")).rename(generations.folder / "elsewhere")  # CURRENT still names it
+    assert generations.next_name() == "gen-000004"
+
+
+def test_the_parent_of_a_generation_tells_which_names_were_used(generations: Generations) -> None:
+    _publish(generations)
+    folder = generations.path("gen-000001")
+    write_manifest(folder, replace(read_manifest(folder), parent="gen-000007"))
+    (generations.folder / "HIGHEST").unlink()
+    assert generations.next_name() == "gen-000008"
+
+
+def test_a_folder_that_cannot_be_deleted_is_told_and_tried_again(
+    generations: Generations, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _publish_several(generations, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr("index.generations.shutil.rmtree", lambda *_, **__: None)
+        generations.discard("gen-000001")
+    assert generations.doomed() == [".building-gen-000001-pruned"]
+    assert "tried again by the next build" in caplog.text
+    with generations.building(0):
+        assert generations.doomed() == []
+
+
 def test_pruning_never_removes_the_live_one(generations: Generations) -> None:
     _publish_several(generations, 3)
     for number in range(4, 8):
@@ -221,6 +264,7 @@ def test_the_next_builder_removes_what_a_killed_one_left(generations: Generation
     (generations.new_folder("gen-000002") / "half").write_text("x")
     (generations.folder / ".building-gen-000000-pruned").mkdir()
     (generations.folder / ".CURRENT.123.tmp").write_text("gen-0000")
+    (generations.folder / ".HIGHEST.123.tmp").write_text("gen-0000")
     with generations.building(0):
         assert _hidden(generations) == []
     assert generations.names() == ["gen-000001"]
@@ -236,6 +280,8 @@ def test_publishing_that_fails_leaves_the_old_one_live_and_no_litter(
     original = getattr(Path, method)
 
     def fail_once(self: Path, target: Path) -> Path:
+        if target.name == "HIGHEST":
+            return original(self, target)  # type: ignore[no-any-return]
         monkeypatch.undo()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

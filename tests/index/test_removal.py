@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -217,6 +218,27 @@ def test_old_generations_left_by_an_interruption_go_with_the_next_build(
     assert parts.collection.status()["removal"]["text_left_in"] == ["gen-000001"]
     assert parts.collection.update() == "gen-000002"  # nothing to build, and still something to discard
     _assert_nothing_is_left(parts)
+
+
+def test_folders_that_could_not_be_deleted_count_until_they_are(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts.collection.add([_secret_article(), *numbered_articles(2)])
+    with monkeypatch.context() as patch:
+        patch.setattr("index.generations.shutil.rmtree", lambda *_, **__: None)
+        parts.collection.remove([_secret_article().article_id])
+    assert parts.collection.status()["removal"]["text_left_in"] == [".building-gen-000001-pruned"]
+    parts.collection.update()
+    _assert_nothing_is_left(parts)
+
+
+def test_what_another_generation_of_the_same_name_held_is_not_taken_for_what_this_one_holds(parts: Parts) -> None:
+    parts.collection.add(numbered_articles(2))
+    parts.collection.add([numbered_article(2)])
+    parts.collection.add([_secret_article()])
+    parts.library.remove([numbered_article(2).article_id])
+    assert parts.collection.status()["removal"]["text_left_in"] == ["gen-000002", "gen-000003"]
+    shutil.rmtree(parts.generations.path("gen-000002"))
+    shutil.copytree(parts.generations.path("gen-000001"), parts.generations.path("gen-000002"))
+    assert parts.collection.status()["removal"]["text_left_in"] == ["gen-000003"]
 
 
 def test_a_damaged_generation_that_may_hold_removed_text_goes(parts: Parts) -> None:

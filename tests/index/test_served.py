@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,12 @@ def test_damage_and_another_embedder_are_both_told(parts: Parts) -> None:
     assert "gen-000003: rows.npy is damaged" in (reopened.problem or "")
     assert "gen-000002 was built with the embedder other-words" in (reopened.problem or "")
     assert not reopened.is_of_other_embedder  # the damage is mended by this program's next build
+
+
+def test_another_generation_of_the_same_name_is_opened_anew(parts: Parts) -> None:
+    parts.collection.add([numbered_article(4)])
+    assert _snapshot(parts.collection).manifest.num_articles == 5
+    folder = parts.generations.path("gen-000002")
+    shutil.rmtree(folder)
+    shutil.copytree(parts.generations.path("gen-000001"), folder)
+    assert _snapshot(parts.collection).manifest.num_articles == 4

@@ -181,7 +181,7 @@ def test_a_rebuild_that_does_not_is_refused_and_the_old_one_serves_on(tmp_path: 
     assert "probe 2: 'Who steered the zeppelin over Lindby?'" in message
     assert "probe 1" not in message
     assert "--force" in message
-    assert verified.names == ["CURRENT", "gen-000001"]
+    assert verified.names == ["CURRENT", "HIGHEST", "gen-000001"]
     assert verified.collection.status()["generation"] == "gen-000001"
 
 
@@ -197,7 +197,7 @@ def test_a_changed_embedder_is_verified_before_it_replaces_the_index(tmp_path: P
     changed = _Verified(tmp_path, _ZEPPELIN, embedder=HashEmbedder(dim=32, model_id="other"))
     with pytest.raises(VerificationError):
         changed.collection.add(ARTICLES[1:])
-    assert changed.names == ["CURRENT", "gen-000001"]
+    assert changed.names == ["CURRENT", "HIGHEST", "gen-000001"]
     assert len(changed.collection.articles()[1:]) == 1
     assert changed.collection.articles()[1] == 2  # in the library all the same
     assert changed.collection.rebuild(force=True) == "gen-000002"
