@@ -112,6 +112,10 @@ class Collection:
         """See :meth:`index.library.Library.is_removed`."""
         return self._library.is_removed(article_id, url)
 
+    def are_removed(self, articles: Sequence[tuple[str | None, str | None]]) -> list[bool]:
+        """See :meth:`index.library.Library.are_removed`."""
+        return self._library.are_removed(articles)
+
     def history(self, article_id: str) -> list[Revision]:
         """Every revision of an article, newest first; empty when there is none."""
         return self._library.history(article_id)
@@ -213,13 +217,14 @@ class Collection:
         :return: The ids that were live.
         :raises BadInputError: If none of them was.
         """
-        if self._reports is not None:
-            # First: nothing would repeat it after a crash. By address too, which one id may have come by under another.
-            revisions = [some for article_id in article_ids for some in self._library.history(article_id)]
-            self._reports.forget(article_ids, {some.article.url for some in revisions if some.article.url})
+        # By address too, which one id may have come by under another.
+        revisions = [some for article_id in article_ids for some in self._library.history(article_id)]
+        urls = {some.article.url for some in revisions if some.article.url}
+        self._forget(article_ids, urls)  # first: nothing would repeat it after a crash
         removed = self._library.remove(article_ids)
         if not removed:
             raise BadInputError(f"there is no article {', '.join(map(repr, article_ids))}; nothing was removed")
+        self._forget(article_ids, urls)  # again: a report that was being written did not know of the removal
         self.update(progress=progress)
         return removed
 
@@ -262,6 +267,10 @@ class Collection:
         return CheckReport(tuple(names), tuple(problems))
 
     # Inside
+
+    def _forget(self, article_ids: Sequence[str], urls: set[str]) -> None:
+        if self._reports is not None:
+            self._reports.forget(article_ids, urls)
 
     def _folder_check(self) -> Callable[[Path], Sequence[str]] | None:
         verify = self._verify

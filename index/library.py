@@ -16,7 +16,7 @@ from index.errors import BadInputError, StorageError
 from index.library_removal import (
     delete_strayed_embeddings,
     has_strayed_embeddings,
-    is_address_removed,
+    is_removed,
     readmit_address,
     remove_article,
 )
@@ -127,11 +127,12 @@ class Library:
 
     def is_removed(self, article_id: str, url: str | None = None) -> bool:
         """Whether somebody removed the article, or one that had its address, and nobody added it again since."""
+        return self.are_removed([(article_id, url)])[0]
+
+    def are_removed(self, articles: Sequence[tuple[str | None, str | None]]) -> list[bool]:
+        """The same of many, each an id and an address, either may be None."""
         with self._database.read() as connection:
-            row = connection.execute("SELECT status FROM articles WHERE article_id = ?", (article_id,)).fetchone()
-            if row is not None and row["status"] == "removed":
-                return True
-            return url is not None and is_address_removed(connection, url)
+            return [is_removed(connection, article_id, url) for article_id, url in articles]
 
     def history(self, article_id: str) -> list[Revision]:
         """Every revision of an article, newest first."""

@@ -49,10 +49,14 @@ def delete_strayed_embeddings(connection: sqlite3.Connection) -> None:
     connection.execute(f"DELETE FROM embeddings WHERE {_OF_REMOVED}")  # noqa: S608 (constant)
 
 
-def is_address_removed(connection: sqlite3.Connection, url: str) -> bool:
-    """Whether an article of this address was removed, and no article of it accepted since."""
-    row = connection.execute("SELECT 1 FROM removed_addresses WHERE url_hash = ?", (_url_hash(url),)).fetchone()
-    return row is not None
+def is_removed(connection: sqlite3.Connection, article_id: str | None, url: str | None) -> bool:
+    """Whether an article of this id or address was removed, and none of it accepted since."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM articles WHERE article_id = ? AND status = 'removed') "
+        "OR EXISTS (SELECT 1 FROM removed_addresses WHERE url_hash = ?)",
+        (article_id, _url_hash(url) if url is not None else None),
+    ).fetchone()
+    return bool(row[0])
 
 
 def readmit_address(connection: sqlite3.Connection, url: str) -> None:

@@ -59,7 +59,9 @@ def add(
         if problem is None:
             print_report(report, as_json)
         seconds, error = time.monotonic() - started, str(problem) if problem is not None else None
-        written = build_reports(config).write(report, seconds=seconds, error=error, path=report_path)
+        written = build_reports(config).write(
+            report, seconds=seconds, error=error, path=report_path, are_removed=collection.are_removed
+        )
         if problem is not None:
             raise problem
         if not as_json:

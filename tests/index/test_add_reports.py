@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from index.add_reports import AddReports
+from index.atomic import write_atomically
 from index.collection import Collection
 from index.errors import StorageError
+from index.library import Library
 from index.types import AddedItem, AddReport, Article, Rejection, make_article
 from tests.fakes import TITLE_WEIGHT, numbered_article, numbered_articles, open_parts
 
@@ -107,3 +110,62 @@ def test_a_report_that_cannot_be_read_goes_when_something_is_forgotten(tmp_path:
 
 def test_forgetting_without_any_report_does_nothing(reports: AddReports) -> None:
     reports.forget(["a"])
+
+
+def _with_reports(tmp_path: Path, reports: AddReports) -> Collection:
+    parts = open_parts(tmp_path)
+    return Collection(parts.library, parts.generations, parts.builder, title_weight=TITLE_WEIGHT, reports=reports)
+
+
+def test_an_article_that_was_removed_before_the_report_was_written_is_not_named(
+    tmp_path: Path, reports: AddReports
+) -> None:
+    collection = _with_reports(tmp_path, reports)
+    report = collection.add([*numbered_articles(2), Rejection("https://news.example/1", "was removed")])
+    collection.remove([numbered_article(1).article_id])
+    path = reports.write(report, seconds=0, are_removed=collection.are_removed)
+    assert [item["outcome"] for item in _read(path)["items"]] == ["added", "removed since", "removed since"]
+    assert "subject1" not in path.read_text()
+    assert "news.example/1" not in path.read_text()
+
+
+def test_an_article_that_is_removed_while_the_report_is_written_is_not_named(
+    tmp_path: Path, reports: AddReports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = _with_reports(tmp_path, reports)
+    report = collection.add(numbered_articles(2))
+
+    def remove_first(path: Path, data: bytes) -> None:
+        monkeypatch.undo()
+        collection.remove([numbered_article(1).article_id])
+        write_atomically(path, data)
+
+    monkeypatch.setattr("index.add_reports.write_atomically", remove_first)
+    path = reports.write(report, seconds=0, are_removed=collection.are_removed)
+    assert [item["outcome"] for item in _read(path)["items"]] == ["added", "removed since"]
+
+
+def test_a_report_that_appears_while_an_article_is_removed_does_not_name_it(
+    tmp_path: Path, reports: AddReports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = _with_reports(tmp_path, reports)
+    report = collection.add(numbered_articles(2))
+    remove, paths = Library.remove, []
+
+    def write_first(self: Library, article_ids: list[str]) -> list[str]:
+        paths.append(reports.write(report, seconds=0, are_removed=collection.are_removed))
+        return remove(self, article_ids)
+
+    monkeypatch.setattr(Library, "remove", write_first)
+    collection.remove([numbered_article(1).article_id])
+    assert [item["outcome"] for item in _read(paths[0])["items"]] == ["added", "removed since"]
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_report(tmp_path: Path, reports: AddReports) -> None:
+    (tmp_path / "reports").mkdir()
+    left, being_written = (tmp_path / "reports" / f".add-20240101T000000.00000{n}Z-abc.json.{n}.tmp" for n in (1, 2))
+    left.write_text("Meeting about")
+    os.utime(left, (0, 0))
+    being_written.write_text("Meeting about")
+    path = reports.write(AddReport(), seconds=0)
+    assert sorted((tmp_path / "reports").iterdir()) == [being_written, path]
