@@ -47,6 +47,9 @@ class ServedGeneration:
         """See :meth:`index.collection.Collection.snapshot`."""
         with self._lock:
             live = self._live()
+            if self._snapshot is None and self._problem is not None:
+                # With nothing to serve there is nothing to lose: the disk may have failed for a moment only.
+                self._opened_for = "nothing yet"
             while live != self._opened_for:
                 self._snapshot = self._open_best()
                 self._opened_for = live

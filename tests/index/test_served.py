@@ -9,7 +9,7 @@ import pytest
 
 from index.chunker import ChunkerSettings
 from index.collection import Collection
-from index.errors import BadInputError
+from index.errors import BadInputError, DamagedIndexError
 from index.retriever import Retriever
 from index.snapshot import Snapshot
 from tests.fakes import HashEmbedder, Parts, numbered_article, numbered_articles, open_parts
@@ -135,3 +135,19 @@ def test_another_generation_of_the_same_name_is_opened_anew(parts: Parts) -> Non
     shutil.rmtree(folder)
     shutil.copytree(parts.generations.path("gen-000001"), folder)
     assert _snapshot(parts.collection).manifest.num_articles == 4
+
+
+def test_the_only_generation_is_opened_again_after_the_disk_failed_for_a_moment(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = open_parts(parts.folder, keep=3).collection
+
+    def failing(*_: object, **__: object) -> None:
+        raise DamagedIndexError("gen-000001 cannot be opened: No space left on device")
+
+    monkeypatch.setattr("index.served.Snapshot", failing)
+    assert fresh.snapshot() is None
+    assert "cannot be opened" in str(fresh.problem)
+    monkeypatch.undo()
+    assert _snapshot(fresh).generation == "gen-000001"
+    assert fresh.problem is None
