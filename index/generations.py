@@ -206,7 +206,10 @@ class Generations:
                 continue
             self.make_current(older)
             return older
-        raise BadInputError(f"there is no whole generation older than {live} to go back to")
+        raise BadInputError(
+            f"there is no whole generation older than {live} to go back to; removing an article deletes those that "
+            "held it"
+        )
 
     def _remove_leftovers(self) -> None:
         try:

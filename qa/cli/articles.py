@@ -125,6 +125,7 @@ def remove(
     """Delete an article's text from the library and the index."""
     with one_line_errors():
         collection = _collection(data_dir)
+        copies = [copy for r in collection.history(article_id)[:1] for copy in collection.also_in(r.revision_id)]
         with progress_bars() as progress:
             removed = collection.remove([article_id], progress=progress)
         status = collection.status()
@@ -132,6 +133,8 @@ def remove(
             print_json({"removed": removed, "generation": status["generation"]})
         else:
             out.print(f"removed {', '.join(removed)}; index: {status['generation']}", markup=False)
+            for copy in copies:
+                out.print(f"nearly the same text stays as {copy.article_id}: {copy.title} ({copy.url})", markup=False)
 
 
 def rebuild(

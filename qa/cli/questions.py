@@ -104,14 +104,18 @@ def _ask_batch(
     parts = build_parts(configured(data_dir), with_generator=mode == "full")
     try:
         with progress_bars() as progress, _open_for_writing(output) as file:
+            num_failed = 0
             for done, line in enumerate(questions):
                 progress("answering", done, len(questions))
                 answered = _answer_line(parts, line, mode, as_of, use_date_window=use_date_window)
+                num_failed += "error" in answered
                 file.write(json.dumps(answered, ensure_ascii=False) + "\n")
                 file.flush()
             progress("answering", len(questions), len(questions))
     finally:
         _close(parts)
+    if num_failed:
+        err.print(f"{num_failed} of {len(questions)} questions could not be asked: see error in {output}", markup=False)
 
 
 def _answer_line(

@@ -188,6 +188,16 @@ def test_remove_deletes_an_article_from_library_and_index(cli: CommandLine, two_
     assert article_id in cli.error("remove", article_id)
 
 
+def test_remove_names_the_copies_that_stay(cli: CommandLine, tmp_path: Path) -> None:
+    copy = record_of(PIER) | {"url": "https://other.example/copy", "title": "A copy"}
+    cli.json("add", write_lines(tmp_path / "copies.jsonl", record_of(PIER), copy))
+    article_id = next(p["article_id"] for p in cli.json("search", "pier")["passages"])
+    result = cli("remove", article_id)
+    assert result.exit_code == 0
+    assert "nearly the same text stays as" in result.stdout
+    assert "https://other.example/copy" in result.stdout.replace("\n", "")
+
+
 def test_rebuild_has_nothing_to_do_until_it_is_full(cli: CommandLine, two_articles: Path) -> None:
     cli.json("add", two_articles)
     before = cli.json("search", "What did the pier cost?")

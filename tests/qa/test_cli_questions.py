@@ -223,6 +223,8 @@ def test_batch_gives_an_error_line_for_a_question_that_cannot_be_answered_and_go
         assert set(line) == {"id", "question", "error"}
         assert word in line["error"]
     assert lines[6]["outcome"] == "answered"
+    again = cli("ask", "--batch", "questions.jsonl", "--out", "answers.jsonl")
+    assert "6 of 7 questions could not be asked" in again.stderr
 
 
 def test_batch_keeps_lines_apart_only_at_line_ends(cli: CommandLine) -> None:
