@@ -27,7 +27,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Daily use: lint, types and the fast tests, under a minute.
+# Daily use: lint, types and the fast tests, a minute and a half on two cores.
 check: lint
 	$(BIN)/pytest -q -n 2 -m '$(FAST)'
 
