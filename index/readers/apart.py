@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import asdict
-from pathlib import Path
 
+from index.child_process import run_module
 from index.errors import BadInputError
 from index.readers.limits import ReadLimits
 
@@ -21,23 +18,14 @@ def parse_apart(kind: str, data: bytes, limits: ReadLimits) -> dict[str, object]
     :raises BadInputError: The parser says so, or it was stopped for the time or memory it took, or it crashed.
     """
     seconds = limits.max_page_seconds if kind == PAGE_KIND else limits.max_document_seconds
-    command = [sys.executable, "-P", "-m", "index.readers.apart_worker", kind, json.dumps(asdict(limits))]
-    search_path = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    arguments = [kind, json.dumps(asdict(limits))]
     try:
-        finished = subprocess.run(  # noqa: S603 - our own module, no shell, the file goes in as data
-            command,
-            input=data,
-            capture_output=True,
-            timeout=seconds,
-            env={**os.environ, "PYTHONPATH": search_path},
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+        answer = run_module("index.readers.apart_worker", arguments, data, max_seconds=seconds)
+    except TimeoutError as error:
         raise BadInputError(f"takes more than {seconds:g} seconds to parse; save its text as .txt") from error
-    if finished.returncode != 0:
+    except ChildProcessError as error:
         reason = "cannot be read: its parser ran out of memory or crashed"
-        raise BadInputError(f"{reason}; save its text as .txt")
-    answer: dict[str, object] = json.loads(finished.stdout)
+        raise BadInputError(f"{reason}; save its text as .txt") from error
     if "error" in answer:
         raise BadInputError(str(answer["error"]))
     return answer

@@ -6,10 +6,10 @@ Run as ``python -m index.readers.apart_worker KIND LIMITS`` with the limits as J
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Callable, Mapping
 
+from index.child_process import cap_this_process
 from index.errors import BadInputError
 from index.readers.apart import MAIL_KIND, PAGE_KIND, PDF_KIND, WORD_KIND
 from index.readers.docx import extract_docx
@@ -28,7 +28,7 @@ _PARSERS: Mapping[str, Callable[[bytes, ReadLimits], dict[str, object]]] = {
 
 def main() -> None:
     limits = ReadLimits(**json.loads(sys.argv[2]))
-    _cap(limits)
+    cap_this_process(limits.max_parser_memory_bytes, max(limits.max_page_seconds, limits.max_document_seconds))
     try:
         answer = parse(sys.argv[1], sys.stdin.buffer.read(), limits)
     except BadInputError as error:
@@ -43,16 +43,6 @@ def parse(kind: str, data: bytes, limits: ReadLimits) -> dict[str, object]:
     :raises BadInputError: The parser says so.
     """
     return _PARSERS[kind](data, limits)
-
-
-def _cap(limits: ReadLimits) -> None:
-    if sys.platform != "win32":
-        import resource  # exists on POSIX systems only
-
-        resource.setrlimit(resource.RLIMIT_AS, (limits.max_parser_memory_bytes, limits.max_parser_memory_bytes))
-        # The asking process stops this one in time, unless it was itself killed meanwhile.
-        seconds = math.ceil(max(limits.max_page_seconds, limits.max_document_seconds)) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 
 if __name__ == "__main__":

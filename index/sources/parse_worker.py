@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import io
 import json
-import math
 import re
 import sys
 from collections.abc import Mapping
@@ -20,6 +19,8 @@ from typing import Any
 
 import feedparser  # type: ignore[import-untyped]  # comes without type information
 from lxml import etree  # type: ignore[import-untyped]  # comes without type information
+
+from index.child_process import cap_this_process
 
 _MAX_ENTRIES = 20_000
 _MAX_LOCATIONS = 50_000  # the sitemap protocol's own limit
@@ -33,7 +34,7 @@ _NO_LOCATIONS = "it lists no addresses"
 
 
 def main() -> None:
-    _cap(int(sys.argv[1]), float(sys.argv[2]))
+    cap_this_process(int(sys.argv[1]), float(sys.argv[2]))
     task = json.loads(sys.stdin.buffer.readline())
     body = sys.stdin.buffer.read()
     try:
@@ -197,16 +198,6 @@ def _utc(entry: Mapping[str, Any], *keys: str) -> str | None:
 def _text(value: object) -> str | None:
     """Lone surrogates, which JSON can name and nothing can print, become question marks."""
     return str(value).encode("utf-8", "replace").decode("utf-8") if value else None
-
-
-def _cap(max_bytes: int, max_seconds: float) -> None:
-    if sys.platform != "win32":
-        import resource  # exists on POSIX systems only
-
-        resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))
-        # The asking process stops this one in time, unless it was itself killed meanwhile.
-        seconds = math.ceil(max_seconds) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,9 @@ Starting one takes about a quarter of a second.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any, Literal
 
+from index.child_process import run_module
 from index.errors import BadInputError
 from index.readers.limits import ReadLimits
 
@@ -26,24 +23,14 @@ def parse_apart(
     :raises BadInputError: It cannot be parsed, or not within the limits.
     """
     caps = [str(limits.max_parser_memory_bytes), str(limits.max_document_seconds)]
-    command = [sys.executable, "-P", "-m", "index.sources.parse_worker", *caps]
-    search_path = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     head = json.dumps({"kind": kind, "url": url, "charset": charset}).encode()
+    seconds = limits.max_document_seconds
     try:
-        finished = subprocess.run(  # noqa: S603 - our own module, no shell, the document goes in as data
-            command,
-            input=head + b"\n" + body,
-            capture_output=True,
-            timeout=limits.max_document_seconds,
-            env={**os.environ, "PYTHONPATH": search_path},
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        reason = f"takes more than {limits.max_document_seconds:g} seconds to parse"
-        raise BadInputError(f"the {kind} {reason}; it is not read") from error
-    if finished.returncode != 0:
-        raise BadInputError(f"the {kind} cannot be parsed: the parser ran out of memory or crashed")
-    answer: dict[str, Any] = json.loads(finished.stdout)
+        answer = run_module("index.sources.parse_worker", caps, head + b"\n" + body, max_seconds=seconds)
+    except TimeoutError as error:
+        raise BadInputError(f"the {kind} takes more than {seconds:g} seconds to parse; it is not read") from error
+    except ChildProcessError as error:
+        raise BadInputError(f"the {kind} cannot be parsed: the parser ran out of memory or crashed") from error
     if "error" in answer:
         raise BadInputError(f"the {kind} cannot be parsed: {answer['error']}")
     return answer

@@ -56,8 +56,13 @@ def test_a_parser_that_takes_too_much_memory_is_stopped() -> None:
 @pytest.mark.timeout(60)
 def test_a_parser_whose_parent_is_gone_ends_by_itself() -> None:
     script = (
+        "import json, sys; from dataclasses import asdict\n"
         "from index.readers import apart_worker; from index.readers.limits import ReadLimits\n"
-        "apart_worker._cap(ReadLimits(max_page_seconds=0.1, max_document_seconds=0.1))\n"
-        "while True: pass"
+        "def forever(kind, data, limits):\n"
+        "    while True: pass\n"
+        "apart_worker.parse = forever\n"
+        "limits = ReadLimits(max_page_seconds=0.1, max_document_seconds=0.1)\n"
+        "sys.argv = ['apart_worker', 'eml', json.dumps(asdict(limits))]\n"
+        "apart_worker.main()"
     )
-    assert subprocess.run([sys.executable, "-c", script], timeout=50).returncode < 0
+    assert subprocess.run([sys.executable, "-c", script], input=b"", timeout=50).returncode < 0

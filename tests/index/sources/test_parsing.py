@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from index import child_process
 from index.errors import BadInputError
 from index.readers.limits import DEFAULT_LIMITS
-from index.sources import parsing
 from index.sources.feed import parse_feed
 from index.sources.parsing import parse_apart
 from index.sources.sitemap import parse_sitemap
@@ -74,7 +74,7 @@ def test_the_process_is_told_its_limits(monkeypatch: pytest.MonkeyPatch) -> None
         commands.append(command)
         return subprocess.CompletedProcess(command, 0, stdout=b"{}")
 
-    monkeypatch.setattr(parsing.subprocess, "run", run)
+    monkeypatch.setattr(child_process.subprocess, "run", run)
     limits = replace(DEFAULT_LIMITS, max_parser_memory_bytes=5, max_document_seconds=7.5)
     parse_apart("feed", b"", url=SITE, charset=None, limits=limits)
     assert commands[0][-2:] == ["5", "7.5"]
