@@ -1,4 +1,5 @@
-"""Engines for the tests of generators: the packaged model, a tiny random one, and a server that only pretends."""
+"""The command line without models; engines for the tests of generators: the packaged model, a tiny random one, and a
+server that only pretends."""
 
 from __future__ import annotations
 
@@ -14,14 +15,31 @@ from typing import Any
 import platformdirs
 import pytest
 
+from qa import composition
 from qa.generators.llamacpp import LlamaCppGenerator
 from qa.generators.packaged_model import PACKAGED_MODEL, packaged_model_path
+from tests.fakes import HashEmbedder
+from tests.qa.helpers import CommandLine, ScriptedGenerator
+from tests.qa.sentence_reader import SentenceReader
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 CONTEXT_TOKENS = 512
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """The command line in an empty folder; data go to ``var`` below it, and no model is ever loaded."""
+    monkeypatch.chdir(tmp_path)
+    for variable in ("ARTICLE_QA_DATA_DIR", "ARTICLE_QA_CONFIG", "ARTICLE_QA_PASSWORD"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("ARTICLE_QA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(composition, "build_embedder", lambda config: HashEmbedder())
+    monkeypatch.setattr(composition, "build_reader", lambda config: SentenceReader(HashEmbedder()))
+    monkeypatch.setattr(composition, "build_generator", lambda *arguments: ScriptedGenerator())
+    return CommandLine()
 
 
 @pytest.fixture(scope="session")

@@ -14,25 +14,10 @@ from index.errors import BadInputError, ModelError
 from qa import composition
 from qa.cli import console
 from qa.generators.packaged_model import PACKAGED_MODEL
-from tests.fakes import HashEmbedder
-from tests.qa.helpers import LIBRARY, PIER, CommandLine, ScriptedGenerator
-from tests.qa.sentence_reader import SentenceReader
+from tests.qa.helpers import LIBRARY, PIER, CommandLine
 
 ADD_KEYS = ["added", "revised", "unchanged", "duplicates", "rejected", "generation"]
 STATUS_KEYS = {"generation", "num_articles", "num_passages", "newest_published_at", "models"}
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """The command line in an empty folder; data go to ``var`` below it, and no model is ever loaded."""
-    monkeypatch.chdir(tmp_path)
-    for variable in ("ARTICLE_QA_DATA_DIR", "ARTICLE_QA_CONFIG", "ARTICLE_QA_PASSWORD"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("ARTICLE_QA_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(composition, "build_embedder", lambda config: HashEmbedder())
-    monkeypatch.setattr(composition, "build_reader", lambda config: SentenceReader(HashEmbedder()))
-    monkeypatch.setattr(composition, "build_generator", lambda *arguments: ScriptedGenerator())
-    return CommandLine()
 
 
 def write_lines(path: Path, *records: Any) -> Path:

@@ -17,10 +17,8 @@ from qa import composition
 from qa.cli import articles
 from qa.config import load_config
 from qa.source_schedule import ScheduledSource, SourceSchedule
-from tests.fakes import HashEmbedder
 from tests.index.sources.fakes import SITE, FakeWeb, article_html, item, rss
-from tests.qa.helpers import CommandLine, ScriptedGenerator
-from tests.qa.sentence_reader import SentenceReader
+from tests.qa.helpers import CommandLine
 
 pytestmark = pytest.mark.slow
 
@@ -36,19 +34,6 @@ def web(monkeypatch: pytest.MonkeyPatch) -> FakeWeb:
     web.put(FEED, rss(item("/1"), item("/2"), item("/gone")), etag='"feed"')
     monkeypatch.setattr(composition, "build_fetcher", lambda config: web)
     return web
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """The command line in an empty folder; no model is ever loaded."""
-    monkeypatch.chdir(tmp_path)
-    for variable in ("ARTICLE_QA_DATA_DIR", "ARTICLE_QA_CONFIG", "ARTICLE_QA_PASSWORD"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("ARTICLE_QA_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(composition, "build_embedder", lambda config: HashEmbedder())
-    monkeypatch.setattr(composition, "build_reader", lambda config: SentenceReader(HashEmbedder()))
-    monkeypatch.setattr(composition, "build_generator", lambda *arguments: ScriptedGenerator())
-    return CommandLine()
 
 
 def figures(report: dict[str, Any]) -> tuple[int, int, int, int]:
