@@ -17,17 +17,25 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from qa.ui.access.identity import CLIENT_HEADER, IDENTITY_HEADER, Identity
+
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 # What the page, gradio_client, curl and MCP need. All else that Gradio serves (its file and web proxies, monitoring,
 # deep links, reloading, component servers, log-in) does not exist here.
 _PATHS = frozenset(
-    {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt"}
+    {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", "/schema", "/openapi.json"}
     | {f"/gradio_api/{name}" for name in ("info", "openapi.json", "app_id", "startup-events", "theme.css", "mcp")}
     | {f"/gradio_api/{name}" for name in ("cancel", "reset", "upload", "upload_progress", "queue/join", "queue/data")}
 )
-_FOLDERS = ("/assets/", "/static/", *(f"/gradio_api/{name}/" for name in ("call", "run", "heartbeat", "mcp")))
+_FOLDERS = (
+    "/assets/",
+    "/static/",
+    "/v1/",
+    "/schema/",
+    *(f"/gradio_api/{name}/" for name in ("call", "run", "heartbeat", "mcp")),
+)
 _UPLOAD_PATH = "/gradio_api/upload"
-_FORWARDED = (b"x-forwarded-host", b"x-forwarded-for", b"x-forwarded-prefix", b"forwarded", b"x-gradio-user")
+_CLAIMS = (b"x-forwarded-", b"forwarded", b"x-real-ip", b"x-gradio-", b"x-article-qa-")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -90,7 +98,7 @@ class Guard:
         send = _with_security_headers(send)
         refusal = self._refusal(scope)
         if refusal is None:
-            await self._app(_without_forwarding(scope), receive, send)
+            await self._app(_identified(scope, Identity(None, "editor")), receive, send)
             return
         headers = {"WWW-Authenticate": 'Basic realm="Article QA", charset="UTF-8"'} if refusal.status == 401 else None
         await PlainTextResponse(refusal.reason, refusal.status, headers)(scope, receive, send)
@@ -173,10 +181,12 @@ def _credential(authorization: str) -> bytes | None:
         return None
 
 
-def _without_forwarding(scope: Scope) -> Scope:
-    """The request without the headers by which a client could tell Gradio that it is somebody or somewhere else."""
-    kept = [(name, value) for name, value in scope["headers"] if name.lower() not in _FORWARDED]
-    return {**scope, "headers": kept}
+def _identified(scope: Scope, identity: Identity) -> Scope:
+    """The request with our word for who makes it, and none of the client's own on who or where it is."""
+    kept = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(_CLAIMS)]
+    client = scope.get("client") or ("", 0)
+    ours = ((IDENTITY_HEADER, identity.to_header()), (CLIENT_HEADER, client[0]))
+    return {**scope, "headers": kept + [(name.encode(), value.encode("latin-1")) for name, value in ours]}
 
 
 def _with_security_headers(send: Send) -> Send:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
+
+from index.errors import ArticleQAError
 
 Role = Literal["reader", "editor"]
 """A reader asks and reads; an editor also adds, removes and rebuilds."""
 
 IDENTITY_HEADER = "x-article-qa-identity"
+CLIENT_HEADER = "x-article-qa-client"
+"""The address a request came from, as the guard found out; written by it alone, too."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 """User names."""
 
@@ -43,3 +47,36 @@ def identity_of(headers: Mapping[str, str]) -> Identity:
     if role not in ("reader", "editor") or (name and not NAME.fullmatch(name)):
         return NOBODY
     return Identity(name or None, "editor" if role == "editor" else "reader")
+
+
+class NotAllowedError(ArticleQAError):
+    """Whoever asks may read but not write."""
+
+
+class BusyError(ArticleQAError):
+    """Too much is asked at once, by all or by one client; trying again after a while succeeds."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"busy, try in {retry_after_seconds} second{'s' if retry_after_seconds != 1 else ''}")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class HasHeaders(Protocol):
+    """A request of Starlette or of Gradio."""
+
+    @property
+    def headers(self) -> Any: ...
+
+
+def require_editor(request: HasHeaders | None) -> Identity:
+    """Who makes the request, when they may write.
+
+    Handlers that change articles call it first, so that a reader gets a clear answer; the articles behind the page
+    and the API refuse all the same.
+
+    :raises NotAllowedError: With one line to show.
+    """
+    identity = identity_of(request.headers) if request is not None else NOBODY
+    if not identity.may_write:
+        raise NotAllowedError("only editors may change the articles; log in as one, or ask an editor")
+    return identity
