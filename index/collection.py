@@ -6,18 +6,20 @@ Knows nothing of questions. Everything an entry point does to articles goes thro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from index.add_reports import AddReports
 from index.builder import Builder, Progress, no_progress
-from index.errors import BadInputError, DamagedIndexError
+from index.collection_check import CheckReport, check_everything
+from index.errors import BadInputError
 from index.generation_list import GenerationDiff, GenerationInfo, compare, list_generations
 from index.generations import Generations
 from index.library import Library, Revision
-from index.manifest import Manifest, read_manifest, verify_files
+from index.library_listing import Arrival, ArrivalCount, DayCount, LibraryListing, ListFilters
+from index.manifest import Manifest
 from index.served import ServedGeneration
 from index.snapshot import Snapshot
 from index.types import AddedItem, AddReport, Article, ClusterMember, Rejection
@@ -26,17 +28,6 @@ Verify = Callable[[Snapshot], Sequence[str]]
 """Says what a finished generation fails at; nothing when it may replace the one that is live."""
 
 _ARTICLES_PER_TRANSACTION = 200
-
-
-@dataclass(frozen=True, slots=True)
-class CheckReport:
-    """What :meth:`Collection.check` found; ``problems`` is empty when all is well."""
-
-    generations: tuple[str, ...]
-    problems: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"ok": not self.problems, "generations": list(self.generations), "problems": list(self.problems)}
 
 
 class Collection:
@@ -60,6 +51,7 @@ class Collection:
         reports: AddReports | None = None,
     ) -> None:
         self._library = library
+        self._listing = LibraryListing(library.database)
         self._generations = generations
         self._builder = builder
         self._title_weight = title_weight
@@ -125,9 +117,36 @@ class Collection:
         snapshot = self.snapshot()
         return snapshot.also_in(revision_id) if snapshot is not None else ()
 
-    def articles(self, *, offset: int = 0, limit: int = 50, query: str = "") -> tuple[list[Revision], int]:
-        """A page of live articles, newest first, and how many match in all."""
-        return self._library.list_articles(offset=offset, limit=limit, query=query)
+    def articles(
+        self,
+        *,
+        offset: int = 0,
+        limit: int = 50,
+        query: str = "",
+        source: str | None = None,
+        published_after: str | None = None,
+        published_before: str | None = None,
+        sort: str = "newest",
+    ) -> tuple[list[Revision], int]:
+        """A page of live articles, and how many match in all (see :mod:`index.library_listing`)."""
+        filters = ListFilters(query, source, published_after, published_before)
+        return self._listing.articles(filters, offset=offset, limit=limit, sort=sort)
+
+    def sources(self) -> list[tuple[str, int]]:
+        """See :meth:`index.library_listing.LibraryListing.sources`."""
+        return self._listing.sources()
+
+    def day_counts(self, filters: ListFilters | None = None, *, num_days: int = 30) -> list[DayCount]:
+        """See :meth:`index.library_listing.LibraryListing.day_counts`."""
+        return self._listing.day_counts(filters or ListFilters(), num_days=num_days)
+
+    def arrivals(self, *, offset: int = 0, limit: int = 50) -> list[Arrival]:
+        """See :meth:`index.library_listing.LibraryListing.arrivals`."""
+        return self._listing.arrivals(offset=offset, limit=limit)
+
+    def arrival_counts(self, *, limit: int = 50) -> list[ArrivalCount]:
+        """See :meth:`index.library_listing.LibraryListing.arrival_counts`."""
+        return self._listing.arrival_counts(limit=limit)
 
     def revised_on(self, revision_ids: Sequence[int]) -> dict[int, str]:
         """See :meth:`index.library.Library.revised_on`."""
@@ -251,20 +270,7 @@ class Collection:
 
     def check(self, progress: Progress = no_progress) -> CheckReport:
         """Read and hash everything there is."""
-        problems = self._library.check()
-        names = self._generations.names()
-        try:
-            self._generations.current()
-        except DamagedIndexError as error:
-            problems.append(str(error))
-        for done, name in enumerate(names):
-            progress("checking generations", done, len(names))
-            folder = self._generations.path(name)
-            try:
-                verify_files(folder, read_manifest(folder))
-            except DamagedIndexError as error:
-                problems.append(str(error))
-        return CheckReport(tuple(names), tuple(problems))
+        return check_everything(self._library, self._generations, progress)
 
     # Inside
 

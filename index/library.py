@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from index.database import Database
-from index.errors import BadInputError, StorageError
+from index.errors import StorageError
 from index.library_removal import (
     delete_strayed_embeddings,
     has_strayed_embeddings,
@@ -20,19 +20,12 @@ from index.library_removal import (
     readmit_address,
     remove_article,
 )
-from index.library_rows import REVISION_COLUMNS, insert_revision, mend_revision, read_article
+from index.library_rows import REVISION_COLUMNS, Revision, insert_revision, mend_revision, read_revision
 from index.types import Article
 
+__all__ = ["Library", "LibraryCounts", "Revision", "Verdict"]
+
 Verdict = Literal["added", "revised", "unchanged", "duplicate"]
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """An article as it stood from ``accepted_at`` (ISO 8601, UTC) on."""
-
-    revision_id: int
-    article: Article
-    accepted_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +106,7 @@ class Library:
                     (revision_id,),
                 ).fetchone()
             if row is not None:  # removed since the ids were listed
-                yield _revision(row)
+                yield read_revision(row)
 
     def article(self, article_id: str) -> Revision | None:
         """The current revision of a live article, or None."""
@@ -123,7 +116,7 @@ class Library:
                 "WHERE a.article_id = ? AND a.status = 'live'",
                 (article_id,),
             ).fetchone()
-        return _revision(row) if row is not None else None
+        return read_revision(row) if row is not None else None
 
     def is_removed(self, article_id: str, url: str | None = None) -> bool:
         """Whether somebody removed the article, or one that had its address, and nobody added it again since."""
@@ -141,7 +134,7 @@ class Library:
                 f"SELECT {REVISION_COLUMNS} FROM revisions WHERE article_id = ? ORDER BY revision_id DESC",  # noqa: S608
                 (article_id,),
             ).fetchall()
-        return [_revision(row) for row in rows]
+        return [read_revision(row) for row in rows]
 
     def revised_on(self, revision_ids: Sequence[int]) -> dict[int, str]:
         """The ISO date on which each of these revisions was accepted; first revisions are left out."""
@@ -153,28 +146,6 @@ class Library:
                 list(revision_ids),
             )
             return {int(revision_id): str(accepted_at)[:10] for revision_id, accepted_at in rows}
-
-    def list_articles(self, *, offset: int = 0, limit: int = 50, query: str = "") -> tuple[list[Revision], int]:
-        """Live articles, newest first (undated last), whose title, source or url contains ``query``.
-
-        :return: One page, and how many match in all.
-        :raises BadInputError: If offset or limit is out of range.
-        """
-        if offset < 0 or not 1 <= limit <= 1000:
-            raise BadInputError(f"offset={offset}, limit={limit}: offset must be >= 0 and limit between 1 and 1000")
-        pattern = "%" + query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        matching = (
-            "FROM articles a JOIN revisions r ON r.revision_id = a.current_revision WHERE a.status = 'live' AND "
-            "(r.title LIKE :q ESCAPE '\\' OR r.source LIKE :q ESCAPE '\\' OR r.url LIKE :q ESCAPE '\\')"
-        )
-        with self._database.read() as connection:
-            total = connection.execute(f"SELECT COUNT(*) {matching}", {"q": pattern}).fetchone()[0]
-            rows = connection.execute(
-                f"SELECT {_qualified('r')} {matching} "
-                "ORDER BY r.published_at IS NULL, r.published_at DESC, r.revision_id DESC LIMIT :limit OFFSET :offset",
-                {"q": pattern, "limit": limit, "offset": offset},
-            ).fetchall()
-        return [_revision(row) for row in rows], int(total)
 
     def counts(self) -> LibraryCounts:
         with self._database.read() as connection:
@@ -214,7 +185,7 @@ class Library:
             rows = connection.execute(f"SELECT {REVISION_COLUMNS} FROM revisions")  # noqa: S608
             for row in rows:
                 try:
-                    _revision(row)
+                    read_revision(row)
                 except StorageError as error:
                     problems.append(str(error))
         return problems
@@ -270,7 +241,3 @@ def _is_text_live(connection: sqlite3.Connection, text_hash: str) -> bool:
         (text_hash,),
     ).fetchone()
     return row is not None
-
-
-def _revision(row: sqlite3.Row) -> Revision:
-    return Revision(int(row["revision_id"]), read_article(row), row["accepted_at"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from dataclasses import dataclass
 
 from index.errors import StorageError
 from index.types import Article
@@ -18,6 +19,15 @@ REVISION_COLUMNS = (
     "seal"
 )
 _SEALED = REVISION_COLUMNS.split(", ")[1:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """An article as it stood from ``accepted_at`` (ISO 8601, UTC) on."""
+
+    revision_id: int
+    article: Article
+    accepted_at: str
 
 
 def insert_revision(connection: sqlite3.Connection, article: Article, article_id: str, now: str) -> int:
@@ -69,6 +79,11 @@ def read_article(row: sqlite3.Row) -> Article:
         text_hash=row["text_hash"],
         metadata=metadata,
     )
+
+
+def read_revision(row: sqlite3.Row) -> Revision:
+    """:raises StorageError: If the row is not what was written."""
+    return Revision(int(row["revision_id"]), read_article(row), row["accepted_at"])
 
 
 def _values(article: Article, article_id: str, now: str) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from index.library import Revision
+from index.library_listing import Arrival, ArrivalCount, DayCount, ListFilters
 from index.types import AddReport, Article, ClusterMember, Filters, Rejection, RetrievedPassage
 from qa.types import Event, Mode, Turn
 
@@ -44,7 +45,25 @@ class ArticleStore(Protocol):
 
     def also_in(self, revision_id: int) -> tuple[ClusterMember, ...]: ...
 
-    def articles(self, *, offset: int = 0, limit: int = 50, query: str = "") -> tuple[list[Revision], int]: ...
+    def articles(
+        self,
+        *,
+        offset: int = 0,
+        limit: int = 50,
+        query: str = "",
+        source: str | None = None,
+        published_after: str | None = None,
+        published_before: str | None = None,
+        sort: str = "newest",
+    ) -> tuple[list[Revision], int]: ...
+
+    def sources(self) -> list[tuple[str, int]]: ...
+
+    def day_counts(self, filters: ListFilters | None = None, *, num_days: int = 30) -> list[DayCount]: ...
+
+    def arrivals(self, *, offset: int = 0, limit: int = 50) -> list[Arrival]: ...
+
+    def arrival_counts(self, *, limit: int = 50) -> list[ArrivalCount]: ...
 
     def add(self, items: Iterable[Article | Rejection], *, progress: Progress = ..., total: int = 0) -> AddReport: ...
 

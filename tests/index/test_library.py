@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from index.database import Database
-from index.errors import BadInputError, StorageError
+from index.errors import StorageError
 from index.library import Library, LibraryCounts
 from index.library_removal import _OF_REMOVED
 from index.sources.fetch_log import FetchLog, FetchRecord
@@ -389,70 +389,7 @@ def test_a_whole_library_has_no_problems(library: Library) -> None:
     assert library.check() == []
 
 
-# Lists
-
-
-def test_articles_are_listed_newest_first_and_undated_last(library: Library) -> None:
-    dates = {"a": "2024-01-02", "b": None, "c": "2024-03-01", "d": "2023-12-31"}
-    library.accept([make_article(key, article_id=key, published_at=day) for key, day in dates.items()])
-    listed, total = library.list_articles()
-    assert [revision.article.article_id for revision in listed] == ["c", "a", "d", "b"]
-    assert total == 4
-
-
-def test_pages_hold_every_article_once(library: Library) -> None:
-    library.accept([*numbered_articles(7), make_article("Undated.")])
-    pages = [library.list_articles(offset=offset, limit=3) for offset in (0, 3, 6, 9)]
-    assert [len(page) for page, _ in pages] == [3, 3, 2, 0]
-    assert {total for _, total in pages} == {8}
-    assert len({revision.article.article_id for page, _ in pages for revision in page}) == 8
-
-
-def test_removed_articles_and_old_revisions_are_not_listed(library: Library) -> None:
-    library.accept([_article(), _article("It snowed."), _article("It hailed.", "https://b.example")])
-    library.remove([_article(url="https://b.example").article_id])
-    listed, total = library.list_articles()
-    assert [revision.article.text for revision in listed] == ["It snowed."]
-    assert total == 1
-
-
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", ["a", "b", "c"]),
-        ("rate", ["a", "b"]),
-        ("RATE", ["a", "b"]),
-        ("100%", ["a"]),
-        ("%", ["a"]),
-        ("_", ["b"]),
-        ("x_y", ["b"]),
-        ("\\", ["c"]),
-        ("C:\\new", ["c"]),
-        ("post", ["c"]),
-        ("example/q", ["b"]),
-        ("'; DROP TABLE articles; --", []),
-        ("body", []),
-    ],
-)
-def test_searching_titles_sources_and_urls_takes_every_character_as_it_is(
-    library: Library, query: str, found: list[str]
-) -> None:
-    library.accept(
-        [
-            make_article("One body.", article_id="a", title="Rate at 100% today"),
-            make_article("Two body.", article_id="b", title="Rate of x_y", url="https://b.example/q?a=1"),
-            make_article("Three body.", article_id="c", title="Path C:\\new", source="Morning Post"),
-        ]
-    )
-    listed, total = library.list_articles(query=query)
-    assert sorted(revision.article.article_id for revision in listed) == found
-    assert total == len(found)
-
-
-@pytest.mark.parametrize(("offset", "limit"), [(-1, 10), (0, 0), (0, 1001), (0, -5)])
-def test_a_page_out_of_range_is_refused(library: Library, offset: int, limit: int) -> None:
-    with pytest.raises(BadInputError, match=f"offset={offset}, limit={limit}"):
-        library.list_articles(offset=offset, limit=limit)
+# Reading
 
 
 def test_revisions_come_in_the_order_asked_for_without_those_gone(library: Library) -> None:

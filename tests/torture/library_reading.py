@@ -15,6 +15,7 @@ from index.database import Database
 from index.embedding_cache import EmbeddingCache
 from index.errors import ArticleQAError
 from index.library import Library, Revision
+from index.library_listing import LibraryListing, ListFilters
 from index.types import Article, FloatArray, passage_of
 from tests.fakes import SMALL_PASSAGES, HashEmbedder, open_parts
 from tests.torture.channel import Channel
@@ -25,7 +26,9 @@ class _Truth:
 
     def __init__(self, folder: Path) -> None:
         library = Library(Database(folder / "library.sqlite"))
-        self.revisions = {r.revision_id: r.article for r in library.list_articles(limit=1000)[0]}
+        self.revisions = {
+            r.revision_id: r.article for r in LibraryListing(library.database).articles(ListFilters(), limit=1000)[0]
+        }
         self.history = {
             r.revision_id: r.article for a in self.revisions.values() for r in library.history(a.article_id)
         }
@@ -73,7 +76,7 @@ def _compare(truth: _Truth, folder: Path) -> dict[str, Any]:
     library = tried(lambda: Library(Database(folder / "library.sqlite")))
     if library is None:
         return {"met": "refused", "problems": problems}
-    listed = tried(lambda: library.list_articles(limit=1000)[0])
+    listed = tried(lambda: LibraryListing(library.database).articles(ListFilters(), limit=1000)[0])
     indexable = tried(library.indexable_revision_ids)
     found = [r for i in truth.history for r in tried(lambda i=i: list(library.revisions([i]))) or []]  # type: ignore[misc]
     served = [*(listed or []), *found]

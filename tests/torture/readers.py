@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from index.library import Library
+from index.library_listing import LibraryListing, ListFilters
 from index.retriever import Retriever
 from qa.pipeline import Pipeline
 from qa.types import Answer, Done
@@ -55,7 +56,9 @@ def revise_all(channel: Channel, *, folder: str) -> None:
 
 
 def current_revisions(library: Library) -> list[int]:
-    return [revision.revision_id for revision in library.list_articles(limit=1000)[0]]
+    return [
+        revision.revision_id for revision in LibraryListing(library.database).articles(ListFilters(), limit=1000)[0]
+    ]
 
 
 def ask_until_stopped(channel: Channel, *, folder: str, num_threads: int) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from index.errors import BadInputError
 from index.library import Revision
+from index.library_listing import Arrival, ArrivalCount, DayCount, ListFilters
 from index.types import AddReport, Article, ClusterMember, Filters, Passage, Rejection, RetrievedPassage, make_article
 from qa.types import Answer, Citation, Done, Event, EvidenceFound, Mode, Models, Seconds, TextWritten, Turn
 
@@ -82,15 +85,82 @@ class FakeCollection:
     def history(self, article_id: str) -> list[Revision]:
         return list(self._histories.get(article_id, ()))
 
-    def articles(self, *, offset: int = 0, limit: int = 50, query: str = "") -> tuple[list[Revision], int]:
-        matching = [
-            history[0]
-            for history in self._histories.values()
-            if query.lower()
-            in f"{history[0].article.title} {history[0].article.source} {history[0].article.url}".lower()
-        ]
-        matching.sort(key=lambda revision: revision.article.published_at or "", reverse=True)
+    def articles(
+        self,
+        *,
+        offset: int = 0,
+        limit: int = 50,
+        query: str = "",
+        source: str | None = None,
+        published_after: str | None = None,
+        published_before: str | None = None,
+        sort: str = "newest",
+    ) -> tuple[list[Revision], int]:
+        matching = self._matching(ListFilters(query, source, published_after, published_before).checked())
+        if sort == "title":
+            matching.sort(key=lambda revision: revision.article.title.lower())
+        elif sort == "source":
+            matching.sort(key=lambda revision: (not revision.article.source, (revision.article.source or "").lower()))
+        elif sort == "added":
+            matching.sort(key=lambda revision: (revision.accepted_at, revision.revision_id), reverse=True)
+        elif sort in ("newest", "oldest"):
+            dated = [revision for revision in matching if revision.article.published_at]
+            dated.sort(key=lambda revision: str(revision.article.published_at), reverse=sort == "newest")
+            matching = [*dated, *(revision for revision in matching if not revision.article.published_at)]
+        else:
+            raise BadInputError(f"sort={sort!r}; expected one of newest, oldest, added, title, source")
         return matching[offset : offset + limit], len(matching)
+
+    def sources(self) -> list[tuple[str, int]]:
+        counts = Counter(history[0].article.source or "" for history in self._histories.values())
+        return sorted(counts.items(), key=lambda pair: (not pair[0], -pair[1], pair[0]))
+
+    def day_counts(self, filters: ListFilters | None = None, *, num_days: int = 30) -> list[DayCount]:
+        days = [
+            (revision.article.published_at, revision.article.source or "")
+            for revision in self._matching(filters or ListFilters())
+            if revision.article.published_at
+        ]
+        newest = max((day for day, _ in days), default="0001-01-01")
+        first = date.fromordinal(max(1, date.fromisoformat(newest).toordinal() - num_days + 1)).isoformat()
+        return [DayCount(*pair, num) for pair, num in sorted(Counter(days).items()) if pair[0] >= first]
+
+    def arrivals(self, *, offset: int = 0, limit: int = 50) -> list[Arrival]:
+        found = [
+            Arrival(
+                revision.revision_id,
+                article_id,
+                revision.article.title,
+                revision.article.source,
+                revision.accepted_at,
+                "added" if revision is history[-1] else "revised",
+            )
+            for article_id, history in self._histories.items()
+            for revision in history
+        ]
+        found.sort(key=lambda arrival: (arrival.accepted_at, arrival.revision_id), reverse=True)
+        return found[offset : offset + limit]
+
+    def arrival_counts(self, *, limit: int = 50) -> list[ArrivalCount]:
+        counts: dict[str, Counter[str]] = {}
+        for arrival in self.arrivals(limit=10_000):
+            counts.setdefault(arrival.accepted_at[:16], Counter())[arrival.verdict] += 1
+        return [ArrivalCount(minute, some["added"], some["revised"]) for minute, some in counts.items()][:limit]
+
+    def _matching(self, filters: ListFilters) -> list[Revision]:
+        after, before = filters.published_after, filters.published_before
+        found = []
+        for revision in [history[0] for history in self._histories.values()]:
+            article = revision.article
+            day = article.published_at or ""
+            if (
+                filters.query.lower() in f"{article.title} {article.source} {article.url}".lower()
+                and filters.source in (None, article.source or "")
+                and (after is None or day >= after)
+                and (before is None or (day and day <= before))
+            ):
+                found.append(revision)
+        return found
 
     def add(
         self,
