@@ -14,7 +14,7 @@ from typing import Any
 from index.add_reports import AddReports
 from index.builder import Builder, Progress, no_progress
 from index.collection_check import CheckReport, check_everything
-from index.errors import BadInputError
+from index.errors import BadInputError, NotFoundError
 from index.generation_list import GenerationDiff, GenerationInfo, compare, list_generations
 from index.generations import Generations
 from index.library import Library, Revision
@@ -92,10 +92,10 @@ class Collection:
         return self._served.is_of_other_embedder
 
     def article(self, article_id: str) -> Revision:
-        """:raises BadInputError: If there is no such live article."""
+        """:raises NotFoundError: If there is no such live article."""
         revision = self._library.article(article_id)
         if revision is None:
-            raise BadInputError(
+            raise NotFoundError(
                 f"there is no article {article_id!r}; `status` counts and /articles lists what there is"
             )
         return revision
@@ -234,7 +234,7 @@ class Collection:
         The text is gone from the library at once; if the rest is interrupted, the next build goes on with it.
 
         :return: The ids that were live.
-        :raises BadInputError: If none of them was.
+        :raises NotFoundError: If none of them was.
         """
         # By address too, which one id may have come by under another.
         revisions = [some for article_id in article_ids for some in self._library.history(article_id)]
@@ -242,7 +242,7 @@ class Collection:
         self._forget(article_ids, urls)  # first: nothing would repeat it after a crash
         removed = self._library.remove(article_ids)
         if not removed:
-            raise BadInputError(f"there is no article {', '.join(map(repr, article_ids))}; nothing was removed")
+            raise NotFoundError(f"there is no article {', '.join(map(repr, article_ids))}; nothing was removed")
         self._forget(article_ids, urls)  # again: a report that was being written did not know of the removal
         self.update(progress=progress)
         return removed

@@ -13,6 +13,10 @@ class BadInputError(ArticleQAError):
     """What was asked for is not acceptable; asking again the same way gives the same error."""
 
 
+class NotFoundError(BadInputError):
+    """What was asked for by name or id is not there."""
+
+
 class BuilderBusyError(ArticleQAError):
     """Another process is building a generation; trying again later succeeds."""
 

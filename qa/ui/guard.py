@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qa.ui.access.identity import CLIENT_HEADER, IDENTITY_HEADER, Identity
+from qa.ui.problems import code_of_status, error_json
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 # What the page, gradio_client, curl and MCP need. All else that Gradio serves (its file and web proxies, monitoring,
@@ -27,14 +28,16 @@ _PATHS = frozenset(
     | {f"/gradio_api/{name}" for name in ("info", "openapi.json", "app_id", "startup-events", "theme.css", "mcp")}
     | {f"/gradio_api/{name}" for name in ("cancel", "reset", "upload", "upload_progress", "queue/join", "queue/data")}
 )
+_HTTP_API = "/v1/"
+_ARTICLE_IDS = "/v1/articles/"
 _FOLDERS = (
     "/assets/",
     "/static/",
-    "/v1/",
+    _HTTP_API,
     "/schema/",
     *(f"/gradio_api/{name}/" for name in ("call", "run", "heartbeat", "mcp")),
 )
-_UPLOAD_PATH = "/gradio_api/upload"
+_UPLOAD_PATHS = ("/gradio_api/upload", "/v1/files")
 _CLAIMS = (b"x-forwarded-", b"forwarded", b"x-real-ip", b"x-gradio-", b"x-article-qa-")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -100,8 +103,7 @@ class Guard:
         if refusal is None:
             await self._app(_identified(scope, Identity(None, "editor")), receive, send)
             return
-        headers = {"WWW-Authenticate": 'Basic realm="Article QA", charset="UTF-8"'} if refusal.status == 401 else None
-        await PlainTextResponse(refusal.reason, refusal.status, headers)(scope, receive, send)
+        await _refused(refusal, scope["path"])(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
@@ -127,12 +129,20 @@ class Guard:
         if "transfer-encoding" in headers:
             return Refusal(411, "A request body must say its length.")
         length = headers.get("content-length", "0")
-        limit = self._max_upload_bytes if scope["path"] == _UPLOAD_PATH else self._max_body_bytes
+        limit = self._max_upload_bytes if scope["path"] in _UPLOAD_PATHS else self._max_body_bytes
         if not length.isdecimal() or len(length) > 18:
             return Refusal(400, "The content length is no number.")
         if int(length) > limit:
             return Refusal(413, f"The request has {int(length):,} bytes; at most {limit:,} are taken.")
         return None
+
+
+def _refused(refusal: Refusal, path: str) -> Response:
+    """The reply, as JSON to programs that speak the HTTP API."""
+    headers = {"WWW-Authenticate": 'Basic realm="Article QA", charset="UTF-8"'} if refusal.status == 401 else None
+    if path.startswith(_HTTP_API):
+        return JSONResponse(error_json(code_of_status(refusal.status), refusal.reason), refusal.status, headers)
+    return PlainTextResponse(refusal.reason, refusal.status, headers)
 
 
 def _hostname(host_header: str) -> str | None:
@@ -156,6 +166,8 @@ def _is_address(name: str) -> bool:
 
 
 def _is_served(path: str) -> bool:
+    if path.startswith(_ARTICLE_IDS):
+        return True  # an id may hold anything; it is looked up, and never a path
     trimmed = path.rstrip("/") or "/"
     return ".." not in path and (trimmed in _PATHS or path.startswith(_FOLDERS))
 

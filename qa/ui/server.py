@@ -25,6 +25,7 @@ from qa.ui.malformed import Malformed
 from qa.ui.mcp_tools import make_mcp_server, mcp_routes
 from qa.ui.page import build_blocks
 from qa.ui.ports import QuestionService
+from qa.ui.question_slots import LimitedService, QuestionSlots
 from qa.ui.served_page import ServedPage
 from qa.ui.theme import make_theme
 
@@ -72,11 +73,12 @@ def create_site(
     :param trusted_hosts: Other names this server is reached by.
     :param max_upload_bytes: The largest file that may be uploaded.
     :param max_queue: How many requests may wait; more are refused at once.
-    :param num_parallel: How many questions are answered at once.
+    :param num_parallel: How many questions are answered at once, whichever way they came.
     :param examples: Questions offered on the page.
     :raises ConfigError: If others could reach the server and there is no password.
     """
     check_exposure(host, password)
+    service = LimitedService(service, QuestionSlots(num_parallel, max_queue))
     blocks = build_blocks(service, examples=examples, num_parallel=num_parallel, max_queue=max_queue)
     endpoints = Endpoints(service, upload_folder=upload_folder())
     mcp_server = make_mcp_server(endpoints, num_parallel=num_parallel)

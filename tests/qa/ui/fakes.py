@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from index.errors import BadInputError
+from index.errors import BadInputError, NotFoundError
 from index.library import Revision
 from index.library_listing import Arrival, ArrivalCount, DayCount, ListFilters
 from index.types import AddReport, Article, ClusterMember, Filters, Passage, Rejection, RetrievedPassage, make_article
@@ -76,7 +76,7 @@ class FakeCollection:
     def article(self, article_id: str) -> Revision:
         history = self._histories.get(article_id)
         if not history:
-            raise BadInputError(f"there is no article {article_id!r}; /articles lists what there is")
+            raise NotFoundError(f"there is no article {article_id!r}; /articles lists what there is")
         return history[0]
 
     def also_in(self, revision_id: int) -> tuple[ClusterMember, ...]:
@@ -203,7 +203,7 @@ class FakeCollection:
     ) -> list[str]:
         removed = [article_id for article_id in article_ids if self._histories.pop(article_id, None)]
         if not removed:
-            raise BadInputError(f"there is no article {', '.join(map(repr, article_ids))}; nothing was removed")
+            raise NotFoundError(f"there is no article {', '.join(map(repr, article_ids))}; nothing was removed")
         self.update(progress=progress)
         return removed
 
@@ -272,6 +272,8 @@ class FakeService:
         self.asked.append({"question": question, "as_of": as_of, "history": list(history), "mode": mode})
         if not use_date_window:
             self.asked[-1]["use_date_window"] = False
+        if filters is not None:
+            self.asked[-1]["filters"] = filters
         if self.error is not None:
             raise self.error
         try:

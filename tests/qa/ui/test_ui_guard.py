@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -121,7 +122,7 @@ def test_two_authorizations_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/monitoring", "/monitoring/summary", "/login", "/logout", "/docs", "/svelte/x", "/pwa_icon"]
+    ["/monitoring", "/monitoring/summary", "/login", "/logout", "/docs", "/v1", "/v1/../x", "/svelte/x", "/pwa_icon"]
     + [
         f"/gradio_api/{name}"
         for name in ("file=/etc/passwd", "file=https://evil.example/x", "file/x", "proxy=http://x")
@@ -184,3 +185,33 @@ def test_every_reply_carries_the_security_headers(path: str) -> None:
     assert replied["x-frame-options"] == "DENY"
     assert replied["referrer-policy"] == "same-origin"
     assert "frame-ancestors 'none'" in replied["content-security-policy"]
+
+
+@pytest.mark.parametrize("claim", ["editor:mallory", "reader", ""])
+def test_the_guard_says_who_asks_and_the_client_does_not(claim: str) -> None:
+    _, _, seen = request(headers=[("host", "localhost"), ("X-Article-QA-Identity", claim)])
+    assert "(b'x-article-qa-identity', b'editor')" in seen
+    assert "mallory" not in seen
+    assert seen.count("x-article-qa-identity") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "code"),
+    [
+        ("/v1/ask", {"host": "evil.example"}, 421, "wrong_host"),
+        ("/v1/ask", {}, 401, "unauthorized"),
+        ("/v1/ask", {"authorization": "Bearer p", "origin": "http://evil.example"}, 403, "forbidden"),
+        ("/v1/ask", {"authorization": "Bearer p", "content-length": "101"}, 413, "too_large"),
+        ("/v1/ask", {"authorization": "Bearer p", "transfer-encoding": "chunked"}, 411, "length_required"),
+        ("/v1/x/../y", {"authorization": "Bearer p"}, 404, "not_found"),
+    ],
+)
+def test_programs_are_refused_in_json(path: str, headers: dict[str, str], status: int, code: str) -> None:
+    replied_status, replied, body = request(path, headers=headers, password="p", method="POST")
+    assert (replied_status, json.loads(body)["error"]["code"]) == (status, code)
+    assert replied["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ["/v1/articles/a..b", "/v1/articles/../x", "/v1/articles/https://a.example/x"])
+def test_article_ids_may_hold_anything(path: str) -> None:
+    assert request(path)[0] == 200
