@@ -14,8 +14,9 @@ from typing import Any
 from index.add_reports import AddReports
 from index.builder import Builder, Progress, no_progress
 from index.collection_check import CheckReport, check_everything
+from index.collection_status import collection_status
 from index.errors import BadInputError, NotFoundError
-from index.generation_list import GenerationDiff, GenerationInfo, compare, list_generations
+from index.generation_list import GenerationDiff, GenerationInfo, compare, list_generations, why_not_back_to
 from index.generations import Generations
 from index.library import Library, Revision
 from index.library_listing import Arrival, ArrivalCount, DayCount, LibraryListing, ListFilters
@@ -155,23 +156,9 @@ class Collection:
     def status(self) -> dict[str, Any]:
         """Counts and names; the keys are part of a public contract."""
         snapshot = self.snapshot()
-        counts = self._library.counts()
         manifest = snapshot.manifest if snapshot is not None else None
-        return {
-            "generation": manifest.generation if manifest is not None else None,
-            "num_articles": manifest.num_articles if manifest is not None else 0,
-            "num_passages": manifest.num_passages if manifest is not None else 0,
-            "newest_published_at": manifest.newest_published_at if manifest is not None else None,
-            "created_at": manifest.created_at if manifest is not None else None,
-            "dense_index": dict(manifest.dense) if manifest is not None else None,
-            "library": {
-                "num_articles": counts.num_articles,
-                "num_revisions": counts.num_revisions,
-                "num_removed": counts.num_removed,
-            },
-            "removal": {"num_removed": counts.num_removed, "text_left_in": self._builder.removed_text.left_in()},
-            "problem": self.problem,
-        }
+        left_in = self._builder.removed_text.left_in()
+        return collection_status(manifest, self._library.counts(), text_left_in=left_in, problem=self.problem)
 
     def generations(self) -> list[GenerationInfo]:
         """All generations there are, oldest first, each read and hashed."""
@@ -247,6 +234,24 @@ class Collection:
         self.update(progress=progress)
         return removed
 
+    def take_out(self, article_id: str) -> list[Revision]:
+        """Like :meth:`remove`, for one article whose removal may be undone: the index is left to :meth:`update`.
+
+        :return: All that was deleted of it, for :meth:`put_back`; in no file any more once the index was updated.
+        :raises NotFoundError: If there is no such live article.
+        """
+        urls = {some.article.url for some in self._library.history(article_id) if some.article.url}
+        self._forget([article_id], urls)
+        revisions = self._library.take_out(article_id)
+        if not revisions:
+            raise NotFoundError(f"there is no article {article_id!r}; nothing was removed")
+        self._forget([article_id], urls)
+        return revisions
+
+    def put_back(self, revisions: Sequence[Revision]) -> None:
+        """See :meth:`index.library.Library.put_back`; the index is left to :meth:`update`."""
+        self._library.put_back(revisions)
+
     def rebuild(self, *, full: bool = False, force: bool = False, progress: Progress = no_progress) -> str | None:
         """Build a generation now, or fail at once when another builder works.
 
@@ -285,12 +290,5 @@ class Collection:
         return lambda folder: verify(Snapshot(folder, title_weight=self._title_weight))
 
     def _refusal(self, name: str, manifest: Manifest) -> str | None:
-        """Why a generation must not be gone back to."""
-        if name in self._builder.removed_text.left_in():
-            return f"{name} holds text that was removed since; run `article-qa rebuild`, which deletes it"
-        if manifest.embedder != self._builder.embedder_id:
-            return (
-                f"{name} was built with the embedder {manifest.embedder}, and {self._builder.embedder_id} is "
-                "configured; configure that one to go back to it"
-            )
-        return None
+        left_in = self._builder.removed_text.left_in()
+        return why_not_back_to(name, manifest, embedder_id=self._builder.embedder_id, text_left_in=left_in)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from index.errors import DamagedIndexError
 from index.generations import Generations
 from index.library import Library
-from index.manifest import read_manifest, verify_files
+from index.manifest import Manifest, read_manifest, verify_files
 from index.snapshot import ROWS, Snapshot
 from index.types import PASSAGES_PER_REVISION
 
@@ -83,6 +83,18 @@ def _describe(folder: Path, *, is_live: bool) -> GenerationInfo:
         manifest.embedder,
         damage,
     )
+
+
+def why_not_back_to(name: str, manifest: Manifest, *, embedder_id: str, text_left_in: Sequence[str]) -> str | None:
+    """Why a generation must not be gone back to; None when it may be."""
+    if name in text_left_in:
+        return f"{name} holds text that was removed since; run `article-qa rebuild`, which deletes it"
+    if manifest.embedder != embedder_id:
+        return (
+            f"{name} was built with the embedder {manifest.embedder}, and {embedder_id} is "
+            "configured; configure that one to go back to it"
+        )
+    return None
 
 
 def compare(library: Library, old: Snapshot, new: Snapshot) -> GenerationDiff:

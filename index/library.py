@@ -17,6 +17,7 @@ from index.library_removal import (
     delete_strayed_embeddings,
     has_strayed_embeddings,
     is_removed,
+    put_back,
     readmit_address,
     remove_article,
 )
@@ -67,6 +68,31 @@ class Library:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._database.write() as connection:
             return [article_id for article_id in article_ids if remove_article(connection, article_id, now)]
+
+    def take_out(self, article_id: str) -> list[Revision]:
+        """Like :meth:`remove` for one article, and hand over all that was deleted of it, oldest revision first.
+
+        :return: Nothing if it was not live.
+        :raises StorageError: If one of its texts is damaged; then nothing was removed.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._database.write() as connection:
+            rows = connection.execute(
+                f"SELECT {REVISION_COLUMNS} FROM revisions WHERE article_id = ? ORDER BY revision_id",  # noqa: S608
+                (article_id,),
+            ).fetchall()
+            revisions = [read_revision(row) for row in rows]
+            return revisions if remove_article(connection, article_id, now) else []
+
+    def put_back(self, revisions: Sequence[Revision]) -> None:
+        """Store again what :meth:`take_out` gave: ids of the article, texts, dates and their order are as they were.
+
+        The revisions get new ids, as everything that is accepted: ids are never given twice.
+
+        :raises BadInputError: If the article, or one with its address, was added meanwhile; then nothing is changed.
+        """
+        with self._database.write() as connection:
+            put_back(connection, revisions)
 
     def delete_strayed_embeddings(self) -> None:
         """Delete embeddings of removed articles that came after the removal; cheap when there are none."""

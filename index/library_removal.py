@@ -1,4 +1,4 @@
-"""Deletes what the library's file holds of removed articles; knows nothing of generations or reports.
+"""Deletes what the library's file holds of removed articles, and puts it back; knows nothing of generations or reports.
 
 Every statement runs in the caller's transaction: an article is removed with all that belongs to it, or not at all.
 """
@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Sequence
+
+from index.errors import BadInputError
+from index.library_rows import Revision, insert_revision
 
 _OF_REMOVED = "article_id IN (SELECT article_id FROM articles WHERE status = 'removed')"
 
@@ -33,6 +37,33 @@ def remove_article(connection: sqlite3.Connection, article_id: str, now: str) ->
         "INSERT OR IGNORE INTO removed_addresses (url_hash) VALUES (?)", [(_url_hash(url),) for url in urls]
     )
     return True
+
+
+def put_back(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> None:
+    """Store the revisions of one removed article again, oldest first, each with the time at which it was accepted.
+
+    :raises BadInputError: If the article, or one with its address, is live again.
+    """
+    article_id = revisions[0].article.article_id
+    urls = [revision.article.url for revision in revisions if revision.article.url is not None]
+    url = urls[-1] if urls else None
+    row = connection.execute(
+        "SELECT article_id FROM articles WHERE status = 'live' AND (article_id = ? OR url = ?) LIMIT 1",
+        (article_id, url),
+    ).fetchone()
+    if row is not None:
+        raise BadInputError(f"the article was added again meanwhile (as {row[0]}), so it is not put back")
+    for some in urls:
+        readmit_address(connection, some)
+    revision_ids = [
+        insert_revision(connection, revision.article, article_id, revision.accepted_at) for revision in revisions
+    ]
+    connection.execute(
+        "INSERT INTO articles (article_id, url, status, current_revision, changed_at) VALUES (?, ?, 'live', ?, ?) "
+        "ON CONFLICT (article_id) DO UPDATE SET url = excluded.url, status = 'live', "
+        "current_revision = excluded.current_revision, changed_at = excluded.changed_at",
+        (article_id, url, revision_ids[-1], revisions[-1].accepted_at),
+    )
 
 
 def has_strayed_embeddings(connection: sqlite3.Connection) -> bool:

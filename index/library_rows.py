@@ -30,11 +30,11 @@ class Revision:
     accepted_at: str
 
 
-def insert_revision(connection: sqlite3.Connection, article: Article, article_id: str, now: str) -> int:
+def insert_revision(connection: sqlite3.Connection, article: Article, article_id: str, accepted_at: str) -> int:
     """:return: The revision's id."""
     cursor = connection.execute(
         f"INSERT INTO revisions ({', '.join(_SEALED)}, seal) VALUES ({', '.join('?' * len(_SEALED))}, ?)",  # noqa: S608 (constant names)
-        _values(article, article_id, now),
+        _values(article, article_id, accepted_at),
     )
     return int(cursor.lastrowid or 0)
 
