@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from qa.cli import articles, generations, questions
+from qa.cli import articles, feedback, generations, questions
 from qa.cli.console import DataDir, configured, one_line_errors, quiet_libraries
 from qa.composition import build_parts, build_schedule
 from qa.service import Service
@@ -38,6 +38,7 @@ for command in (
     questions.doctor,
 ):
     cli.command()(command)
+cli.add_typer(feedback.feedback, name="feedback")
 
 
 @cli.command()

@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from index.add_reports import AddReports
 from index.builder import Builder, Progress, no_progress
 from index.collection_check import CheckReport, check_everything
 from index.collection_status import collection_status
@@ -21,6 +20,7 @@ from index.generations import Generations
 from index.library import Library, Revision
 from index.library_listing import Arrival, ArrivalCount, DayCount, LibraryListing, ListFilters
 from index.manifest import Manifest
+from index.protocols import NamesArticles
 from index.served import ServedGeneration
 from index.snapshot import Snapshot
 from index.types import AddedItem, AddReport, Article, ClusterMember, Rejection
@@ -37,7 +37,7 @@ class Collection:
     :param lock_timeout_seconds: How long adding and removing wait for another builder before giving up (the
         articles are safe in the library by then).
     :param verify: Asked before a generation that was derived anew replaces another one.
-    :param reports: Reports that name articles; one that is removed goes from them too.
+    :param mentions: What names or quotes articles; one that is removed goes from there too.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Collection:
         title_weight: float,
         lock_timeout_seconds: float = 30.0,
         verify: Verify | None = None,
-        reports: AddReports | None = None,
+        mentions: Sequence[NamesArticles] = (),
     ) -> None:
         self._library = library
         self._listing = LibraryListing(library.database)
@@ -58,7 +58,7 @@ class Collection:
         self._title_weight = title_weight
         self._lock_timeout_seconds = lock_timeout_seconds
         self._verify = verify
-        self._reports = reports
+        self._mentions = tuple(mentions)
         self._served = ServedGeneration(generations, embedder_id=builder.embedder_id, title_weight=title_weight)
 
     # Reading
@@ -216,7 +216,7 @@ class Collection:
         return name
 
     def remove(self, article_ids: Sequence[str], *, progress: Progress = no_progress) -> list[str]:
-        """Delete articles' texts from the library and from every generation, and name them in no report any more.
+        """Delete articles' texts from the library and from every generation, and name and quote them nowhere any more.
 
         The text is gone from the library at once; if the rest is interrupted, the next build goes on with it.
 
@@ -230,7 +230,7 @@ class Collection:
         removed = self._library.remove(article_ids)
         if not removed:
             raise NotFoundError(f"there is no article {', '.join(map(repr, article_ids))}; nothing was removed")
-        self._forget(article_ids, urls)  # again: a report that was being written did not know of the removal
+        self._forget(article_ids, urls)  # again: what was being written did not know of the removal
         self.update(progress=progress)
         return removed
 
@@ -280,8 +280,8 @@ class Collection:
     # Inside
 
     def _forget(self, article_ids: Sequence[str], urls: set[str]) -> None:
-        if self._reports is not None:
-            self._reports.forget(article_ids, urls)
+        for place in self._mentions:
+            place.forget(set(article_ids), urls)
 
     def _folder_check(self) -> Callable[[Path], Sequence[str]] | None:
         verify = self._verify

@@ -1,4 +1,4 @@
-"""Opens the library's SQLite file with the settings its durability rests on; knows nothing of articles.
+"""Opens a SQLite file of ours with the settings its durability rests on; knows nothing of articles.
 
 The rollback journal is used, not WAL: SQLite before 3.51.3 has a rare WAL corruption race, and the system's may be
 older. ``synchronous=EXTRA`` also syncs the folder when the journal is unlinked, so a commit that returned is on disk.
@@ -7,7 +7,7 @@ older. ``synchronous=EXTRA`` also syncs the folder when the journal is unlinked,
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from index.errors import StorageError
 _BUSY_TIMEOUT_SECONDS = 30.0
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the latter when a message quotes a schema that the disk damaged
 
-_VERSIONS = (
+LIBRARY_SCHEMA = (
     """
 CREATE TABLE IF NOT EXISTS articles (
     article_id       TEXT PRIMARY KEY,
@@ -84,34 +84,38 @@ CREATE TABLE removed_addresses (
 ) WITHOUT ROWID;
 """,
 )
-"""What each version of the schema adds to the one before; version 1 comes first."""
+"""What each version of the library's schema adds to the one before; version 1 comes first."""
 
 
 class Database:
     """One SQLite file. Every use opens its own connection, so it may be shared between threads and processes."""
 
-    def __init__(self, path: Path) -> None:
-        """:raises StorageError: If the file cannot be created, is no database, or comes from a newer version."""
+    def __init__(self, path: Path, schema: Sequence[str] = LIBRARY_SCHEMA) -> None:
+        """
+        :param schema: What each version of the file's schema adds to the one before, as statements.
+        :raises StorageError: If the file cannot be created, is no database, or comes from a newer version.
+        """
         self.path = path
+        self._schema = tuple(schema)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"the data folder {path.parent} cannot be created: {error.strerror}") from error
         with self.read() as connection:
             version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if version > len(_VERSIONS):
+        if version > len(self._schema):
             raise StorageError(f"{path} was written by a newer version of Article QA; upgrade to open it")
-        if version < len(_VERSIONS):
+        if version < len(self._schema):
             self._upgrade()
 
     def _upgrade(self) -> None:
         """Bring an older schema up to date in one transaction; another process may have done it meanwhile."""
         with self.write() as connection:
             version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-            for statements in _VERSIONS[version:]:
+            for statements in self._schema[version:]:
                 for statement in statements.split(";\n"):
                     connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {len(_VERSIONS)}")
+            connection.execute(f"PRAGMA user_version = {len(self._schema)}")
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

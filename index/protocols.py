@@ -5,7 +5,7 @@ The embedded index (:mod:`index.collection`) is the default; one suite of contra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Protocol
 
 from index.manifest import Manifest
@@ -39,3 +39,14 @@ class PassageSnapshot(Protocol):
     def also_in(self, revision_id: int) -> tuple[ClusterMember, ...]: ...
 
     def cluster_of(self, revision_id: int) -> int: ...
+
+
+class NamesArticles(Protocol):
+    """Something beside the library that names or quotes articles: reports of adds, kept conversations."""
+
+    def forget(self, article_ids: Set[str], urls: Set[str]) -> None:
+        """Name and quote them no longer.
+
+        :raises StorageError: If that cannot be written.
+        """
+        ...

@@ -25,6 +25,7 @@ from index.sources.intake import AddressIntake, Taken
 from qa.config import Config, EmbedderConfig, FetchConfig, GeneratorConfig, ReaderConfig
 from qa.evidence import EvidenceReader
 from qa.generators.protocol import Generator
+from qa.kept import Kept
 from qa.lazy_reader import LazyReader
 from qa.packaged_reader import PACKAGED_READER_ID, packaged_reader_path
 from qa.pipeline import Pipeline, PipelineSettings, SnapshotSource
@@ -127,13 +128,23 @@ def build_collection(config: Config, database: Database, embedder: Embedder) -> 
         builder,
         title_weight=config.retrieval.title_weight,
         verify=verify,
-        reports=build_reports(config),
+        mentions=(build_reports(config), build_kept(config).removal),
     )
 
 
 def build_reports(config: Config) -> AddReports:
     """Where `add` says what became of every item."""
     return AddReports(config.data_dir / "reports")
+
+
+def build_kept(config: Config) -> Kept:
+    """What people keep beside the library: conversations and feedback."""
+    return Kept.at(
+        config.data_dir / "conversations.sqlite",
+        is_on=config.serve.keep_conversations,
+        max_conversations=config.serve.max_conversations,
+        max_days=config.serve.keep_conversations_days,
+    )
 
 
 def build_fetcher(config: FetchConfig) -> WebFetcher:

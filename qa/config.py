@@ -107,7 +107,7 @@ class AnswerConfig(_Section):
 
 class ServeConfig(_Section):
     """``host`` other than loopback needs ``password`` (or ARTICLE_QA_PASSWORD). ``allowed_hosts``: further names that
-    the server is reached by."""
+    the server is reached by. ``keep_conversations``: False to keep nobody's."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 7860
@@ -115,6 +115,9 @@ class ServeConfig(_Section):
     allowed_hosts: tuple[str, ...] = ()
     max_upload_mb: Annotated[int, Field(ge=1, le=4096)] = 50
     max_queue: Annotated[int, Field(ge=1, le=10_000)] = 64
+    keep_conversations: bool = True
+    max_conversations: Annotated[int, Field(ge=1, le=10_000)] = 200
+    keep_conversations_days: Annotated[int, Field(ge=1, le=36_500)] = 365
     examples: tuple[str, ...] = (
         "Which body must approve Xiaomi's car production?",
         "Who refereed the 2022 World Cup final?",

@@ -75,6 +75,9 @@ def main(
             result = run(options, parts, progress=progress)
         write_report(report, result.header, result.metrics, result.rows)
         out.print(summary_table(f"{report.stem}: {questions.name}, {mode}", result.metrics))
+        if skipped := result.header["skipped"]:
+            reasons = ", ".join(f"{reason} {number}" for reason, number in skipped.items())
+            out.print(f"{sum(skipped.values())} lines without a gold answer were not asked: {reasons}", markup=False)
         if plot:
             _plot(report, result)
 

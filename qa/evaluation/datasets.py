@@ -1,7 +1,8 @@
 """Reads questions with gold answers, and the articles that come with them; knows nothing of how they are answered.
 
 Two formats, told by the file's ending, each also gzipped: JSON lines of
-``{"id", "question", "answers", "as_of"?, "passages"?}``, and SQuAD's JSON. No answers means unanswerable.
+``{"id", "question", "answers", "as_of"?, "passages"?, "skip"?}``, and SQuAD's JSON. No answers means unanswerable;
+"skip" says why a line has no gold answer (feedback that gives none), so that it is not asked.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import random
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -55,20 +57,36 @@ class WeeklyArticles:
     rejected: tuple[Rejection, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class QuestionFile:
+    """Questions in the order of their file; ``skipped`` counts the lines that are not asked, by their reason."""
+
+    questions: list[EvalQuestion]
+    skipped: Mapping[str, int]
+
+
 def read_questions(path: Path) -> list[EvalQuestion]:
+    """The questions of a file; see :func:`read_question_file`."""
+    return read_question_file(path).questions
+
+
+def read_question_file(path: Path) -> QuestionFile:
     """The questions of a file, in its order; SQuAD's with their paragraph given.
 
     :raises BadInputError: In one line, with the line's number, what is wrong with the file.
     """
-    questions = list(_squad(path)) if _is_squad(path) else list(_json_lines(path))
+    read = list(_squad(path)) if _is_squad(path) else list(_json_lines(path))
+    questions = [item for item in read if isinstance(item, EvalQuestion)]
+    skipped = Counter(item for item in read if isinstance(item, str))
     if not questions:
-        raise BadInputError(f"{path.name} holds no questions")
+        others = f" that can be asked, and {skipped.total()} to skip" if skipped else ""
+        raise BadInputError(f"{path.name} holds no questions{others}")
     seen: set[str] = set()
     for question in questions:
         if question.question_id in seen:
             raise BadInputError(f"{path.name}: the id {question.question_id!r} stands there twice; ids must differ")
         seen.add(question.question_id)
-    return questions
+    return QuestionFile(questions, dict(sorted(skipped.items())))
 
 
 def opened(questions: Sequence[EvalQuestion]) -> tuple[list[EvalQuestion], WeeklyArticles]:
@@ -137,7 +155,8 @@ def _read(path: Path) -> str:
         raise BadInputError(f"the questions {path.name} are damaged: {error}") from error
 
 
-def _json_lines(path: Path) -> Iterator[EvalQuestion]:
+def _json_lines(path: Path) -> Iterator[EvalQuestion | str]:
+    """A question a line, or why it is skipped."""
     # Not splitlines: questions may hold U+2028 and its like, which end no line of JSON.
     for number, line in enumerate(_read(path).split("\n"), start=1):
         if not line.strip():
@@ -150,9 +169,11 @@ def _json_lines(path: Path) -> Iterator[EvalQuestion]:
             raise BadInputError(f"{path.name}:{number}: {error}") from error
 
 
-def _from_line(record: object) -> EvalQuestion:
+def _from_line(record: object) -> EvalQuestion | str:
     if not isinstance(record, Mapping):
         raise BadInputError(f"must be an object with id, question and answers, not a {type(record).__name__}")
+    if record.get("skip") is not None:
+        return _required_text(record, "skip")
     question_id = record.get("id")
     if not isinstance(question_id, str | int) or isinstance(question_id, bool) or not str(question_id).strip():
         raise BadInputError(f'"id" must be a string or a number that is not empty, found {question_id!r}')

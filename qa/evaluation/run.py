@@ -11,7 +11,7 @@ from index.builder import Progress, no_progress
 from index.collection import Collection
 from index.embedder import Embedder
 from index.errors import BadInputError, ModelError
-from qa.evaluation.datasets import EvalQuestion, WeeklyArticles, opened, read_articles, read_questions, sampled
+from qa.evaluation.datasets import EvalQuestion, WeeklyArticles, opened, read_articles, read_question_file, sampled
 from qa.evaluation.journal import Journal
 from qa.evaluation.provenance import code_sha256, data_json, differences
 from qa.evaluation.report import read_report, rows_of
@@ -116,7 +116,7 @@ def run(options: Options, parts: Parts, *, progress: Progress = no_progress) -> 
     :raises ArticleQAError: If files are not usable, or a journal or work folder belongs to another evaluation.
     """
     code = code_sha256()  # at once: the files may be edited while models and articles are read
-    questions, given = _questions(options)
+    questions, given, skipped = _questions(options)
     header = _header(options, parts)
     earlier = _earlier(options, header)
     index = _index(options, parts, header["data"]["files"], given)
@@ -142,12 +142,14 @@ def run(options: Options, parts: Parts, *, progress: Progress = no_progress) -> 
         metrics["difference"] = compare(rows, earlier)
     selection = {"sample": options.sample, "seed": options.seed, "limit_weeks": options.limit_weeks}
     indexed = {"articles": index.num_articles, "rejected": index.num_rejected} if index is not None else None
-    return Result({**header, "code": journal.codes, "selection": selection, "indexed": indexed}, metrics, rows)
+    facts = {"code": journal.codes, "selection": selection, "indexed": indexed, "skipped": skipped}
+    return Result({**header, **facts}, metrics, rows)
 
 
-def _questions(options: Options) -> tuple[list[EvalQuestion], WeeklyArticles | None]:
-    questions = read_questions(options.questions)
-    return opened(questions) if options.is_open else (questions, None)
+def _questions(options: Options) -> tuple[list[EvalQuestion], WeeklyArticles | None, Mapping[str, int]]:
+    read = read_question_file(options.questions)
+    questions, given = opened(read.questions) if options.is_open else (read.questions, None)
+    return questions, given, read.skipped
 
 
 def _header(options: Options, parts: Parts) -> dict[str, Any]:

@@ -81,7 +81,9 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 def test_a_removed_article_is_named_no_more(tmp_path: Path, reports: AddReports) -> None:
     parts = open_parts(tmp_path)
-    collection = Collection(parts.library, parts.generations, parts.builder, title_weight=TITLE_WEIGHT, reports=reports)
+    collection = Collection(
+        parts.library, parts.generations, parts.builder, title_weight=TITLE_WEIGHT, mentions=[reports]
+    )
     path = reports.write(collection.add([*numbered_articles(3), Rejection("b.txt", "is empty")]), seconds=0)
     other = reports.write(collection.add(numbered_articles(1)), seconds=0)
     before = other.read_bytes()
@@ -114,7 +116,7 @@ def test_forgetting_without_any_report_does_nothing(reports: AddReports) -> None
 
 def _with_reports(tmp_path: Path, reports: AddReports) -> Collection:
     parts = open_parts(tmp_path)
-    return Collection(parts.library, parts.generations, parts.builder, title_weight=TITLE_WEIGHT, reports=reports)
+    return Collection(parts.library, parts.generations, parts.builder, title_weight=TITLE_WEIGHT, mentions=[reports])
 
 
 def test_an_article_that_was_removed_before_the_report_was_written_is_not_named(
