@@ -13,7 +13,7 @@ import typer
 
 from qa.cli import articles, feedback, generations, questions
 from qa.cli.console import DataDir, configured, one_line_errors, quiet_libraries
-from qa.composition import build_parts, build_schedule
+from qa.composition import build_addresses, build_parts, build_schedule
 from qa.service import Service
 
 cli = typer.Typer(
@@ -67,6 +67,7 @@ def serve(
         service = Service(
             lambda progress: build_parts(config, progress=progress),
             (lambda parts: build_schedule(config, parts.collection, sources)) if sources else None,
+            lambda parts: build_addresses(config, parts.collection, sources),
         )
         service.start()
         try:

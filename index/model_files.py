@@ -49,6 +49,17 @@ def sha256_of(path: Path) -> str:
         raise ModelError(f"the model file {path} cannot be read: {error.strerror}") from error
 
 
+def weights_sha256(path: Path) -> str:
+    """Of a model folder's first file of weights.
+
+    :raises ModelError: If there is none that is safe to load.
+    """
+    weights = sorted(path.rglob("*.safetensors"))
+    if not weights:
+        raise ModelError(f"{path} has no .safetensors weights; other formats are not loaded, since they can run code")
+    return sha256_of(weights[0])
+
+
 def check_sentence_transformers_folder(path: Path) -> None:
     """Refuse a folder whose loading could run code or unpickle.
 

@@ -18,7 +18,7 @@ from index.errors import ModelError
 from index.fetching import AddressPolicy, Fetcher, FetchLimits, PoliteFetcher, WebFetcher
 from index.generations import Generations
 from index.library import Library
-from index.model_files import PACKAGED_EMBEDDER_ID, PACKAGED_EMBEDDER_SHA256, packaged_embedder_path, sha256_of
+from index.model_files import PACKAGED_EMBEDDER_ID, PACKAGED_EMBEDDER_SHA256, packaged_embedder_path, weights_sha256
 from index.retriever import FusionSettings, Retriever
 from index.sources.fetch_log import FetchLog
 from index.sources.intake import AddressIntake, Taken
@@ -34,6 +34,7 @@ from qa.revision_dates import RevisedOn
 from qa.source_schedule import ScheduledSource, SourceSchedule
 from qa.source_status import SourceStatusFile
 from qa.span_answer import EvidenceWeights
+from qa.web_addresses import WebAddresses
 
 LoadProgress = Callable[[str, int, int], None]
 """Called with what is being loaded, how much is done and how much there is."""
@@ -94,7 +95,7 @@ def build_embedder(config: EmbedderConfig) -> Embedder:
         path = Path(config.model)
         if not path.is_dir():
             raise ModelError(f"embedder.model {config.model!r} is no folder; give a sentence-transformers folder")
-        model_id, weights = path.name, _weights_hash(path)
+        model_id, weights = path.name, weights_sha256(path)
     # The id names all that changes vectors: other weights or prefixes must not share a cache.
     prefixes = f"|{config.query_prefix}|{config.passage_prefix}" if config.query_prefix or config.passage_prefix else ""
     full_id = f"{model_id}@{weights[:12]}{prefixes}"
@@ -186,6 +187,20 @@ def build_schedule(
     return SourceSchedule(sources, collection, intake, source_statuses(config), on_taken=on_taken)
 
 
+def build_addresses(config: Config, collection: Collection, sources: Sequence[ScheduledSource] = ()) -> WebAddresses:
+    """What reads addresses that people enter.
+
+    :param sources: Those that are read again already.
+    """
+    intake, statuses = build_intake(config, collection), source_statuses(config)
+    return WebAddresses(
+        intake.take,
+        lambda source: SourceSchedule([source], collection, intake, statuses),
+        config.data_dir / "kept-sources.json",
+        [source.address for source in sources],
+    )
+
+
 def build_reader(config: ReaderConfig) -> EvidenceReader:
     """:raises ModelError: If the model is missing, damaged or not extractive."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -206,7 +221,7 @@ def _reader_id(config: ReaderConfig) -> str:
     path = Path(config.model)
     if config.model == "packaged":
         return PACKAGED_READER_ID
-    return f"{path.name}@{_weights_hash(path)[:12]}" if path.is_dir() else config.model
+    return f"{path.name}@{weights_sha256(path)[:12]}" if path.is_dir() else config.model
 
 
 def build_pipeline(
@@ -283,10 +298,3 @@ def _build_llamacpp(config: GeneratorConfig, cache_dir: Path, progress: LoadProg
         model_id = path.stem
     progress("loading the answering model", 0, 1)
     return LlamaCppGenerator(path, model_id=model_id, context_tokens=config.context_tokens)
-
-
-def _weights_hash(path: Path) -> str:
-    weights = sorted(path.rglob("*.safetensors"))
-    if not weights:
-        raise ModelError(f"{path} has no .safetensors weights; other formats are not loaded, since they can run code")
-    return sha256_of(weights[0])

@@ -11,11 +11,12 @@ from typing import Any
 
 from index.collection import Collection
 from index.dates import parse_date
-from index.errors import ArticleQAError, BuilderBusyError, ModelError
+from index.errors import ArticleQAError, BadInputError, BuilderBusyError, ModelError
 from index.types import Filters, RetrievedPassage
 from qa.composition import Parts
 from qa.source_schedule import SourceSchedule
 from qa.types import Event, Mode, Turn
+from qa.web_addresses import WebAddresses
 
 _log = logging.getLogger(__name__)
 # Until the index holds what the library does. Another builder is soon done; an error may cost a whole build each time.
@@ -40,16 +41,20 @@ class Service:
 
     :param build: Makes the parts, reporting its progress; runs once, in the background after :meth:`start`.
     :param build_schedule: Makes what reads the configured sources; started once the parts are there.
+    :param build_addresses: Makes what reads addresses that people enter; likewise.
     """
 
     def __init__(
         self,
         build: Callable[[Callable[[str, int, int], None]], Parts],
         build_schedule: Callable[[Parts], SourceSchedule] | None = None,
+        build_addresses: Callable[[Parts], WebAddresses] | None = None,
     ) -> None:
         self._build = build
         self._build_schedule = build_schedule
+        self._build_addresses = build_addresses
         self._schedule: SourceSchedule | None = None
+        self._addresses: WebAddresses | None = None
         self._loading = Loading()
         self._finished = threading.Event()
         self._parts: Parts | None = None
@@ -81,6 +86,14 @@ class Service:
     def collection(self) -> Collection:
         return self.parts().collection
 
+    @property
+    def addresses(self) -> WebAddresses:
+        """:raises BadInputError: If this service reads none."""
+        self.parts()
+        if self._addresses is None:
+            raise BadInputError("web addresses are not read here; use `article-qa add` on the command line")
+        return self._addresses
+
     def ask(
         self,
         question: str,
@@ -107,7 +120,9 @@ class Service:
     def status(self) -> dict[str, Any]:
         """Counts, dates and models; the keys are part of a public contract."""
         parts = self.parts()
-        status = service_status(parts, self._schedule.status() if self._schedule is not None else [])
+        sources = self._schedule.status() if self._schedule is not None else []
+        kept = self._addresses.status() if self._addresses is not None else []
+        status = service_status(parts, [*sources, *kept])
         problems = [problem for problem in (status["problem"], self._catch_up_problem) if problem]
         return status | {"problem": "; ".join(problems) or None}
 
@@ -118,6 +133,8 @@ class Service:
             self._finished.wait()
         if self._schedule is not None:
             self._schedule.stop()
+        if self._addresses is not None:
+            self._addresses.stop()
         if self._parts is not None and self._parts.generator is not None:
             self._parts.generator.close()
 
@@ -132,11 +149,14 @@ class Service:
             self._loading = replace(self._loading, error=f"loading failed: {error}")
             self._finished.set()
             raise
+        self._open_addresses(self._parts)
         self._finished.set()
         self._report("reading the articles ahead", 0, 1)
         self._follow_once(self._parts)
         threading.Thread(target=self._catch_up, args=[self._parts], name="article-qa catching up", daemon=True).start()
         self._start_schedule(self._parts)
+        if self._addresses is not None and not self._closing.is_set():
+            self._addresses.start()
         self._loading = Loading("ready", 1, 1, is_ready=True)
         while not self._closing.wait(1.0):
             self._follow_once(self._parts)
@@ -151,6 +171,14 @@ class Service:
             return
         if not self._closing.is_set():
             self._schedule.start()
+
+    def _open_addresses(self, parts: Parts) -> None:
+        if self._build_addresses is None:
+            return
+        try:
+            self._addresses = self._build_addresses(parts)
+        except ArticleQAError as error:
+            _log.warning("web addresses are not read: %s", error)
 
     def _catch_up(self, parts: Parts) -> None:
         """Index what was accepted before a crash, or derive the index anew with the embedder of today, until done.

@@ -22,7 +22,7 @@ from index.sources.folder_watch import watch_folder
 from index.sources.intake import ArticleTaker, Taken, without_removed
 from index.types import Article, Rejection
 from qa.index_upkeep import IndexUpkeep
-from qa.source_status import SourceStatus, SourceStatusFile
+from qa.source_status import SourceStatusFile
 
 _log = logging.getLogger(__name__)
 
@@ -39,12 +39,13 @@ _MAX_FOLDER_DOUBLINGS = 5
 
 @dataclass(frozen=True, slots=True)
 class ScheduledSource:
-    """A web address or a folder; ``limit`` is how many pages of a feed or sitemap are read."""
+    """An address or a folder; of a feed or sitemap ``limit`` pages are read, first after ``first_wait_seconds``."""
 
     address: str
     name: str | None = None
     interval_seconds: float = DEFAULT_INTERVAL_SECONDS
     limit: int = 200
+    first_wait_seconds: float = 0.0
 
     @property
     def is_folder(self) -> bool:
@@ -60,10 +61,10 @@ class Intake(Protocol):
 class _State:
     """A source, how it stands, and when it is due in seconds of the clock."""
 
-    def __init__(self, source: ScheduledSource, status: SourceStatus, due_at: float) -> None:
+    def __init__(self, source: ScheduledSource, statuses: SourceStatusFile, now: float) -> None:
         self.source = source
-        self.status = status
-        self.due_at = due_at
+        self.status = statuses.load(source.address, source.name)
+        self.due_at = now + source.first_wait_seconds
         self.is_running = False
         self.shows_index_error = False
 
@@ -93,7 +94,7 @@ class SourceSchedule:
         self._on_taken = on_taken
         self._clock = clock
         self._jitter = jitter
-        self._states = [_State(source, statuses.load(source.address, source.name), clock()) for source in sources]
+        self._states = [_State(source, statuses, clock()) for source in sources]
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -120,7 +121,7 @@ class SourceSchedule:
 
     def wait(self) -> None:
         """Return once :meth:`stop` was called."""
-        # In steps: an interrupt from the keyboard is not noticed in an endless wait on every system.
+        # In steps: not every system notices an interrupt from the keyboard in an endless wait.
         while not self._stop.wait(_LOOK_SECONDS):
             pass
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+from index.generation_list import GenerationInfo
 from index.library import Revision
 from index.library_listing import Arrival, ArrivalCount, DayCount, ListFilters
+from index.sources.intake import Taken
 from index.types import AddReport, Article, ClusterMember, Filters, Rejection, RetrievedPassage
 from qa.types import Event, Mode, Turn
 
@@ -75,7 +77,25 @@ class ArticleStore(Protocol):
 
     def remove(self, article_ids: Sequence[str], *, progress: Progress = ...) -> list[str]: ...
 
+    def take_out(self, article_id: str) -> list[Revision]: ...
+
+    def put_back(self, revisions: Sequence[Revision]) -> None: ...
+
     def rebuild(self, *, full: bool = False, progress: Progress = ...) -> str | None: ...
+
+    def generations(self) -> list[GenerationInfo]: ...
+
+    def rollback(self, name: str | None = None) -> str: ...
+
+
+class WebAddresses(Protocol):
+    """What reads web addresses that people enter. All but ``status`` change the articles, so they need an editor."""
+
+    def take(self, address: str, *, progress: Progress = ...) -> Taken: ...
+
+    def keep(self, address: str, *, minutes: int) -> None: ...
+
+    def forget(self, address: str) -> None: ...
 
 
 class QuestionService(Protocol):
@@ -83,6 +103,9 @@ class QuestionService(Protocol):
 
     @property
     def collection(self) -> ArticleStore: ...
+
+    @property
+    def addresses(self) -> WebAddresses: ...
 
     def loading(self) -> LoadingState: ...
 

@@ -16,7 +16,7 @@ from typing import Any
 from index.types import Filters, RetrievedPassage
 from qa.types import Event, Mode, Turn
 from qa.ui.access.identity import BusyError
-from qa.ui.ports import ArticleStore, LoadingState, QuestionService
+from qa.ui.ports import ArticleStore, LoadingState, QuestionService, WebAddresses
 
 _FIRST_GUESS_SECONDS = 2.0
 _WEIGHT_OF_LATEST = 0.2
@@ -96,6 +96,10 @@ class LimitedService:
     @property
     def collection(self) -> ArticleStore:
         return self._service.collection
+
+    @property
+    def addresses(self) -> WebAddresses:
+        return self._service.addresses
 
     def loading(self) -> LoadingState:
         return self._service.loading()

@@ -11,9 +11,12 @@ from datetime import date
 from typing import Any
 
 from index.errors import BadInputError, NotFoundError
+from index.generation_list import GenerationInfo
 from index.library import Revision
 from index.library_listing import Arrival, ArrivalCount, DayCount, ListFilters
+from index.sources.intake import Taken
 from index.types import AddReport, Article, ClusterMember, Filters, Passage, Rejection, RetrievedPassage, make_article
+from qa.source_status import SourceStatus
 from qa.types import Answer, Citation, Done, Event, EvidenceFound, Mode, Models, Seconds, TextWritten, Turn
 
 LICENCE_TEXT = (
@@ -65,13 +68,15 @@ class FakeCollection:
         self._number = 0
         self._build_seconds = build_seconds
         self.busy: Exception | None = None
+        self.live: str | None = None
+        self.damaged: list[GenerationInfo] = []
         for article in articles:
             self._put(article)
         self.update()
 
     @property
     def generation(self) -> str:
-        return f"gen-{self._number:06d}"
+        return self.live or f"gen-{self._number:06d}"
 
     def article(self, article_id: str) -> Revision:
         history = self._histories.get(article_id)
@@ -196,6 +201,7 @@ class FakeCollection:
             progress("embedding passages", done, 5)
             time.sleep(self._build_seconds / 5)
         self._number += 1
+        self.live = None
         return self.generation
 
     def remove(
@@ -210,12 +216,75 @@ class FakeCollection:
     def rebuild(self, *, full: bool = False, progress: Callable[[str, int, int], None] = no_progress) -> str | None:
         return self.update(progress=progress)
 
+    def take_out(self, article_id: str) -> list[Revision]:
+        history = self._histories.pop(article_id, None)
+        if not history:
+            raise BadInputError(f"there is no article {article_id!r}; nothing was removed")
+        return history[::-1]
+
+    def put_back(self, revisions: Sequence[Revision]) -> None:
+        article_id = revisions[0].article.article_id
+        if article_id in self._histories:
+            raise BadInputError(f"the article was added again meanwhile (as {article_id}), so it is not put back")
+        self._histories[article_id] = list(revisions)[::-1]
+
+    def generations(self) -> list[GenerationInfo]:
+        numbers = range(max(1, self._number - 2), self._number + 1)
+        return [self._generation(number) for number in numbers] + self.damaged
+
+    def rollback(self, name: str | None = None) -> str:
+        older = [info.generation for info in self.generations() if not info.is_live and info.damage is None]
+        if name is not None and name not in older:
+            raise BadInputError(f"there is no generation {name!r}; there are {', '.join(older)}")
+        self.live = name or older[-1]
+        return self.live
+
+    def _generation(self, number: int) -> GenerationInfo:
+        name, num_articles = f"gen-{number:06d}", len(self._histories)
+        made_at = f"2024-05-01T10:{number % 60:02d}:00+00:00"
+        return GenerationInfo(
+            name, name == self.generation, made_at, num_articles, 3 * num_articles, "hash-words", None
+        )
+
     def _put(self, article: Article) -> str:
         history = self._histories.setdefault(article.article_id, [])
         if history and history[0].article.content_hash == article.content_hash:
             return "unchanged"
         history.insert(0, Revision(len(history) + 1, article, "2024-05-01T10:00:00+00:00"))
         return "revised" if len(history) > 1 else "added"
+
+
+@dataclass
+class FakeAddresses:
+    """Gives what was prepared for an address, refuses all others, and keeps some in memory."""
+
+    store: FakeCollection
+    prepared: dict[str, list[Article | Rejection]] = field(default_factory=dict)
+    kept: dict[str, int] = field(default_factory=dict)
+    taken: list[str] = field(default_factory=list)
+    page_seconds: float = 0.0
+
+    def take(self, address: str, *, progress: Callable[[str, int, int], None] = no_progress) -> Taken:
+        if not address.startswith("http"):
+            raise BadInputError(f"{address!r} is no web address; expected one such as https://example.org/news")
+        self.taken.append(address)
+        items = self.prepared.get(address)
+        if items is None:
+            reason = "127.0.0.1 is a loopback address; only the public internet is fetched from"
+            return Taken(AddReport(rejected=(Rejection(address, reason),)), error=reason)
+        for done in range(len(items)):
+            progress("reading pages", done, len(items))
+            time.sleep(self.page_seconds)
+        return Taken(self.store.accept(items))
+
+    def keep(self, address: str, *, minutes: int) -> None:
+        self.kept[address] = minutes
+
+    def forget(self, address: str) -> None:
+        del self.kept[address]
+
+    def status(self) -> list[dict[str, Any]]:
+        return [SourceStatus(address).to_json() | {"every_minutes": every} for address, every in self.kept.items()]
 
 
 @dataclass
@@ -233,12 +302,20 @@ class FakeService:
     error: Exception | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
     num_stopped: int = 0
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    web: FakeAddresses | None = None
 
     @property
     def collection(self) -> FakeCollection:
         """The real one waits for the models here, so the page must not come here before they are loaded."""
         assert self.state.is_ready, "asked for the articles before they were loaded"
         return self.store
+
+    @property
+    def addresses(self) -> FakeAddresses:
+        assert self.state.is_ready, "asked for the addresses before they were loaded"
+        self.web = self.web or FakeAddresses(self.store)
+        return self.web
 
     def loading(self) -> FakeLoading:
         return self.state
@@ -251,7 +328,9 @@ class FakeService:
             "num_passages": total * 3,
             "newest_published_at": revisions[0].article.published_at if revisions else None,
             "models": {"embedder": "all-MiniLM-L6-v2", "evidence": "same", "generator": "Qwen2.5-Coder-1.5B-Instruct"},
+            "created_at": "2024-05-01T10:00:00+00:00",
             "problem": None,
+            "sources": [*self.sources, *self.addresses.status()],
         }
 
     def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[RetrievedPassage]:
