@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
-from qa.cli import articles, feedback, generations, questions
+from qa.audit import AUDIT_FILE
+from qa.cli import articles, feedback, generations, questions, users
 from qa.cli.console import DataDir, configured, one_line_errors, quiet_libraries
 from qa.composition import build_addresses, build_parts, build_schedule
 from qa.service import Service
+from qa.users import USERS_FILE
 
 cli = typer.Typer(
     name="article-qa",
@@ -39,13 +41,12 @@ for command in (
 ):
     cli.command()(command)
 cli.add_typer(feedback.feedback, name="feedback")
+cli.add_typer(users.users)
 
 
 @cli.command()
 def serve(
-    host: Annotated[
-        str | None, typer.Option(help="Address to listen on; others than loopback need a password.")
-    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; others than loopback need a log-in.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="7860")] = None,
     watch: Annotated[
         list[str] | None,
@@ -61,6 +62,7 @@ def serve(
     with one_line_errors():
         config = configured(data_dir)
         # Imported here: Gradio takes seconds, which no other command should pay.
+        from qa.ui.front_door import AccessSettings
         from qa.ui.server import serve as serve_page
 
         sources = articles.served_sources(config, watch or [])
@@ -75,7 +77,14 @@ def serve(
                 service,
                 host=host or config.serve.host,
                 port=config.serve.port if port is None else port,
-                password=config.serve.password,
+                access=AccessSettings(
+                    password=config.serve.password,
+                    users_file=config.data_dir / USERS_FILE,
+                    trusted_proxies=tuple(map(str, config.serve.trusted_proxies)),
+                    requests_per_minute=config.serve.requests_per_minute,
+                    questions_per_minute=config.serve.questions_per_minute,
+                    audit_file=config.data_dir / AUDIT_FILE,
+                ),
                 trusted_hosts=config.serve.allowed_hosts,
                 max_upload_bytes=config.serve.max_upload_mb << 20,
                 max_queue=config.serve.max_queue,

@@ -8,13 +8,16 @@ from pathlib import Path
 from index.errors import StorageError
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Write to a temporary file beside ``path``, fsync, rename over it, fsync the folder.
 
+    :param mode: Who may read and write the file, from its first byte on; None for what the process's umask says.
     :raises StorageError: If any step fails (disk full, no permission); the old file is untouched, nothing is left.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        if mode is not None:
+            temporary.touch(mode=mode)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()

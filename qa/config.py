@@ -106,8 +106,10 @@ class AnswerConfig(_Section):
 
 
 class ServeConfig(_Section):
-    """``host`` other than loopback needs ``password`` (or ARTICLE_QA_PASSWORD). ``allowed_hosts``: further names that
-    the server is reached by. ``keep_conversations``: False to keep nobody's."""
+    """``host`` other than loopback needs ``password`` (or ARTICLE_QA_PASSWORD) or users. ``allowed_hosts``: further
+    names that the server is reached by. ``keep_conversations``: False to keep nobody's. ``trusted_proxies``: addresses
+    whose word counts for where requests come from. ``requests_per_minute`` and ``questions_per_minute``: of each user
+    or address; 0 for any number."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 7860
@@ -118,6 +120,9 @@ class ServeConfig(_Section):
     keep_conversations: bool = True
     max_conversations: Annotated[int, Field(ge=1, le=10_000)] = 200
     keep_conversations_days: Annotated[int, Field(ge=1, le=36_500)] = 365
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    requests_per_minute: Annotated[int, Field(ge=0, le=1_000_000)] = 1200
+    questions_per_minute: Annotated[int, Field(ge=0, le=1_000_000)] = 120
     examples: tuple[str, ...] = (
         "Which body must approve Xiaomi's car production?",
         "Who refereed the 2022 World Cup final?",

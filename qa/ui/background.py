@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -47,7 +48,9 @@ def steps(work: Callable[[Progress], Result], *, every_seconds: float = 0.2) -> 
             failure.append(error)
         latest.put(None)
 
-    threading.Thread(target=run, name="article-qa-work", daemon=False).start()
+    # In the context of the request, which says on whose behalf the work is done.
+    target = contextvars.copy_context().run
+    threading.Thread(target=target, args=[run], name="article-qa-work", daemon=False).start()
     yield from _newest(latest, every_seconds)
     if failure:
         raise failure[0]

@@ -1,43 +1,31 @@
-"""Decides which requests reach the app at all: host, password, path, origin and size; knows nothing of the app.
+"""Decides which requests reach the app at all: host, log-in, role, path, origin, rate and size; knows no app.
 
-A pure ASGI middleware that wraps everything, so that no route can be forgotten.
+A pure ASGI middleware that wraps everything, so that no route can be forgotten. It also says on whose behalf a request
+is: in headers that no client can set, and to whatever runs in the request (:mod:`qa.ui.access.actor`).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
-import ipaddress
-from collections.abc import Collection, Iterable
+import logging
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qa.ui.access.identity import CLIENT_HEADER, IDENTITY_HEADER, Identity
+from index.errors import StorageError
+from qa.ui.access import paths
+from qa.ui.access.actor import Actor, acting
+from qa.ui.access.hosts import TrustedHosts, is_same_origin
+from qa.ui.access.identity import CLIENT_HEADER, IDENTITY_HEADER, NOBODY, BusyError, Identity
+from qa.ui.access.limits import PerMinute
+from qa.ui.access.login import Login
+from qa.ui.access.metrics import Metrics
+from qa.ui.access.proxies import Origin, TrustedProxies, client_key
 from qa.ui.problems import code_of_status, error_json
 
-_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
-# What the page, gradio_client, curl and MCP need. All else that Gradio serves (its file and web proxies, monitoring,
-# deep links, reloading, component servers, log-in) does not exist here.
-_PATHS = frozenset(
-    {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", "/schema", "/openapi.json"}
-    | {f"/gradio_api/{name}" for name in ("info", "openapi.json", "app_id", "startup-events", "theme.css", "mcp")}
-    | {f"/gradio_api/{name}" for name in ("cancel", "reset", "upload", "upload_progress", "queue/join", "queue/data")}
-)
-_HTTP_API = "/v1/"
-_ARTICLE_IDS = "/v1/articles/"
-_FOLDERS = (
-    "/assets/",
-    "/static/",
-    _HTTP_API,
-    "/schema/",
-    *(f"/gradio_api/{name}/" for name in ("call", "run", "heartbeat", "mcp")),
-)
-_UPLOAD_PATHS = ("/gradio_api/upload", "/v1/files")
+_log = logging.getLogger(__name__)
+_FAILED_LOGINS_PER_MINUTE = 20
 _CLAIMS = (b"x-forwarded-", b"forwarded", b"x-real-ip", b"x-gradio-", b"x-article-qa-")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -48,46 +36,48 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
 _POLICY_ELSEWHERE = "default-src 'none'; frame-ancestors 'none'"
+_WHO_LOGS_IN = 'Basic realm="Article QA", charset="UTF-8"'
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request goes no further."""
+    """Why a request goes no further. ``kind`` is what refusals are counted by."""
 
     status: int
     reason: str
-
-
-class TrustedHosts:
-    """The names this server answers to. A page under another name, led here by DNS, gets nothing.
-
-    :param bound: The address that is listened on. When that is all of the machine's addresses, any address is right,
-        since a hostile page has a name; names must still be listed.
-    """
-
-    def __init__(self, bound: str, names: Iterable[str] = ()) -> None:
-        self._any_address = bound in ("0.0.0.0", "::")  # noqa: S104 (compared, not listened on)
-        self._names = _LOOPBACK_NAMES | {bound.lower()} | {name.lower() for name in names}
-
-    def __contains__(self, host_header: str) -> bool:
-        name = _hostname(host_header)
-        return name is not None and (name in self._names or (self._any_address and _is_address(name)))
+    kind: str
+    retry_after_seconds: int | None = None
 
 
 class Guard:
     """The middleware.
 
-    :param password: What every request must carry, by HTTP Basic (any user name) or as a bearer token; None for none.
+    :param login: Who may use it.
+    :param proxies: Whose word counts for where a request comes from.
+    :param requests: How many requests each client may make; files that every page needs are not counted.
     :param max_body_bytes: The largest request body, other than uploads.
     :param max_upload_bytes: The largest upload request; it may hold several files.
     """
 
     def __init__(
-        self, app: ASGIApp, *, hosts: TrustedHosts, password: str | None, max_body_bytes: int, max_upload_bytes: int
+        self,
+        app: ASGIApp,
+        *,
+        hosts: TrustedHosts,
+        login: Login,
+        proxies: TrustedProxies,
+        requests: PerMinute,
+        metrics: Metrics,
+        max_body_bytes: int,
+        max_upload_bytes: int,
     ) -> None:
         self._app = app
         self._hosts = hosts
-        self._password = None if password is None else password.encode("utf-8")
+        self._login = login
+        self._proxies = proxies
+        self._requests = requests
+        self._failed_logins = PerMinute(_FAILED_LOGINS_PER_MINUTE)
+        self._metrics = metrics
         self._max_body_bytes = max_body_bytes
         self._max_upload_bytes = max_upload_bytes
 
@@ -98,115 +88,111 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        send = _with_security_headers(send)
-        refusal = self._refusal(scope)
-        if refusal is None:
-            await self._app(_identified(scope, Identity(None, "editor")), receive, send)
+        origin = self._proxies.origin(scope)
+        passed = self._refusal_or_actor(scope, origin)
+        if isinstance(passed, Refusal):
+            self._metrics.refusal(passed.kind)
+            reply = _Reply(send)
+            await _refused(passed, scope["path"])(scope, receive, reply)
+            self._metrics.request("(refused)", reply.status)
             return
-        await _refused(refusal, scope["path"])(scope, receive, send)
+        identified, reply = _identified(scope, origin, passed), _Reply(send)
+        with acting(passed):
+            try:
+                await self._app(identified, receive, reply)
+            finally:
+                self._metrics.request(paths.route_of(identified), reply.status)
 
-    def _refusal(self, scope: Scope) -> Refusal | None:
-        headers = Headers(scope=scope)
-        hosts = headers.getlist("host")
-        if len(hosts) != 1 or hosts[0] not in self._hosts:
-            return Refusal(421, "This server does not answer to that host name; add it to the trusted hosts.")
-        if not self._is_authorized(headers.getlist("authorization")):
-            return Refusal(401, "A password is needed: HTTP Basic with any user name, or a bearer token.")
-        if not _is_served(scope["path"]):
-            return Refusal(404, "Not found.")
-        if not _is_same_origin(headers.getlist("origin"), hosts[0]):
-            return Refusal(403, "Requests from pages of other sites are refused.")
-        return self._size_refusal(scope, headers)
+    def _refusal_or_actor(self, scope: Scope, origin: Origin) -> Refusal | Actor:
+        headers, path = Headers(scope=scope), scope["path"]
+        if len(origin.hosts) != 1 or origin.hosts[0] not in self._hosts:
+            reason = "This server does not answer to that host name; add it to the trusted hosts."
+            return Refusal(421, reason, "host")
+        identity = NOBODY if paths.is_health(path) else self._identity(headers, origin)
+        if isinstance(identity, Refusal):
+            return identity
+        if not paths.is_served(path):
+            return Refusal(404, "Not found.", "path")
+        if not is_same_origin(headers.getlist("origin"), origin.hosts[0], origin.scheme):
+            return Refusal(403, "Requests from pages of other sites are refused.", "origin")
+        if paths.is_write(scope["method"], path) and not identity.may_write:
+            return Refusal(403, "Only editors may change the articles; log in as one, or ask an editor.", "role")
+        actor = Actor(identity, origin.client)
+        return self._rate_refusal(actor, path) or self._size_refusal(headers, path) or actor
 
-    def _is_authorized(self, values: Collection[str]) -> bool:
-        if self._password is None:
-            return True
-        given = _credential(next(iter(values))) if len(values) == 1 else None
-        # Compared even when nothing was given, so that the time tells nothing.
-        return hmac.compare_digest(given or b"", self._password) and given is not None
+    def _identity(self, headers: Headers, origin: Origin) -> Identity | Refusal:
+        authorization, client = headers.getlist("authorization"), client_key(origin.client)
+        try:
+            is_required = self._login.is_required()
+            wait = self._failed_logins.look(client) if authorization and is_required else None
+            if wait is not None:
+                return Refusal(429, f"Too many failed log-ins; try in {wait} seconds.", "login_rate", wait)
+            identity = self._login.identity(authorization)
+        except StorageError as error:
+            _log.error("nobody is let in: %s", error)
+            return Refusal(503, "The list of users cannot be read; the server's log says why.", "users")
+        if identity is not None:
+            return identity
+        if authorization:
+            self._failed_logins.take(client)
+        reason = "A log-in is needed: HTTP Basic with name and secret (or the password), or a bearer token."
+        return Refusal(401, reason, "login")
 
-    def _size_refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
+    def _rate_refusal(self, actor: Actor, path: str) -> Refusal | None:
+        wait = None if paths.is_static(path) else self._requests.take(actor.key)
+        return None if wait is None else Refusal(429, str(BusyError(wait)), "request_rate", wait)
+
+    def _size_refusal(self, headers: Headers, path: str) -> Refusal | None:
         if "transfer-encoding" in headers:
-            return Refusal(411, "A request body must say its length.")
+            return Refusal(411, "A request body must say its length.", "size")
         length = headers.get("content-length", "0")
-        limit = self._max_upload_bytes if scope["path"] in _UPLOAD_PATHS else self._max_body_bytes
+        limit = self._max_upload_bytes if paths.is_upload(path) else self._max_body_bytes
         if not length.isdecimal() or len(length) > 18:
-            return Refusal(400, "The content length is no number.")
+            return Refusal(400, "The content length is no number.", "size")
         if int(length) > limit:
-            return Refusal(413, f"The request has {int(length):,} bytes; at most {limit:,} are taken.")
+            return Refusal(413, f"The request has {int(length):,} bytes; at most {limit:,} are taken.", "size")
         return None
 
 
 def _refused(refusal: Refusal, path: str) -> Response:
-    """The reply, as JSON to programs that speak the HTTP API."""
-    headers = {"WWW-Authenticate": 'Basic realm="Article QA", charset="UTF-8"'} if refusal.status == 401 else None
-    if path.startswith(_HTTP_API):
+    """The reply: JSON to programs that speak the HTTP API, and to Gradio's page, which shows its ``detail``."""
+    headers = {"WWW-Authenticate": _WHO_LOGS_IN} if refusal.status == 401 else {}
+    if refusal.retry_after_seconds is not None:
+        headers["Retry-After"] = str(refusal.retry_after_seconds)
+    if path.startswith(paths.HTTP_API):
         return JSONResponse(error_json(code_of_status(refusal.status), refusal.reason), refusal.status, headers)
+    if path.startswith(paths.GRADIO_API):
+        return JSONResponse({"detail": refusal.reason}, refusal.status, headers)
     return PlainTextResponse(refusal.reason, refusal.status, headers)
 
 
-def _hostname(host_header: str) -> str | None:
-    """The name in a Host header, without its port and brackets, or None when it is not one."""
-    if not host_header or any(character in host_header for character in "/\\@?#, \t"):
-        return None
-    try:
-        parts = urlsplit(f"//{host_header}")
-        _ = parts.port  # raises when it is no number
-        return parts.hostname
-    except ValueError:
-        return None
+def _identified(scope: Scope, origin: Origin, actor: Actor) -> Scope:
+    """The request with our word for who makes it and whence, and none of the client's own."""
+    kept = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name.lower() != b"host" and not name.lower().startswith(_CLAIMS)
+    ]
+    ours = (
+        ("host", origin.hosts[0]),
+        (IDENTITY_HEADER, actor.identity.to_header()),
+        (CLIENT_HEADER, origin.client),
+    )
+    headers = kept + [(name.encode(), value.encode("latin-1", "replace")) for name, value in ours]
+    return {**scope, "headers": headers, "scheme": origin.scheme, "client": (origin.client, 0)}
 
 
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+class _Reply:
+    """A ``send`` that adds the security headers and remembers the status."""
 
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 499  # the client went away before there was a reply
 
-def _is_served(path: str) -> bool:
-    if path.startswith(_ARTICLE_IDS):
-        return True  # an id may hold anything; it is looked up, and never a path
-    trimmed = path.rstrip("/") or "/"
-    return ".." not in path and (trimmed in _PATHS or path.startswith(_FOLDERS))
-
-
-def _is_same_origin(origins: Collection[str], host: str) -> bool:
-    """Whether no page, or a page of this very host and port, made the request."""
-    if not origins:
-        return True
-    scheme, _, origin_host = next(iter(origins)).partition("://")
-    return len(origins) == 1 and scheme in ("http", "https") and origin_host.lower() == host.lower()
-
-
-def _credential(authorization: str) -> bytes | None:
-    """The password in an Authorization header."""
-    scheme, _, value = authorization.strip().partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip().encode("utf-8", "replace")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        return base64.b64decode(value.strip(), validate=True).partition(b":")[2]
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _identified(scope: Scope, identity: Identity) -> Scope:
-    """The request with our word for who makes it, and none of the client's own on who or where it is."""
-    kept = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(_CLAIMS)]
-    client = scope.get("client") or ("", 0)
-    ours = ((IDENTITY_HEADER, identity.to_header()), (CLIENT_HEADER, client[0]))
-    return {**scope, "headers": kept + [(name.encode(), value.encode("latin-1")) for name, value in ours]}
-
-
-def _with_security_headers(send: Send) -> Send:
-    async def send_with_headers(message: Message) -> None:
+    async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers.update(_HEADERS)
             headers.setdefault("Content-Security-Policy", _POLICY_ELSEWHERE)
-        await send(message)
-
-    return send_with_headers
+        await self._send(message)

@@ -67,7 +67,7 @@ class QuestionSlots:
                 self._num_free -= 1
                 return None
             if len(self._line) >= self._max_waiting:
-                raise BusyError(self._retry_after_seconds())
+                raise BusyError(self.retry_after_seconds())
             turn = threading.Event()
             self._line.append(turn)
             return turn
@@ -80,9 +80,12 @@ class QuestionSlots:
             else:
                 self._num_free += 1
 
-    def _retry_after_seconds(self) -> int:
-        """When, at the usual pace, half of those who wait will have had their turn."""
-        seconds = self._usual_seconds * (len(self._line) / 2 + 1) / self._num_parallel
+    def retry_after_seconds(self, num_more: int = 0) -> int:
+        """When, at the usual pace, half of those who wait will have had their turn.
+
+        :param num_more: How many wait elsewhere.
+        """
+        seconds = self._usual_seconds * ((len(self._line) + num_more) / 2 + 1) / self._num_parallel
         return max(1, min(math.ceil(seconds), _LONGEST_RETRY_SECONDS))
 
 

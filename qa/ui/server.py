@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import ipaddress
 import os
 import socket
 import tempfile
@@ -16,21 +14,20 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from index.errors import ConfigError
+from qa.ui.access.operations import operation_routes
 from qa.ui.assets import ICON, STYLE_SHEET
 from qa.ui.endpoints import Endpoints
-from qa.ui.guard import Guard, TrustedHosts
+from qa.ui.exposure import listen
+from qa.ui.front_door import OPEN, AccessSettings, FrontDoor
 from qa.ui.guarded_blocks import upload_folder
 from qa.ui.malformed import Malformed
 from qa.ui.mcp_tools import make_mcp_server, mcp_routes
 from qa.ui.page import build_blocks
 from qa.ui.ports import QuestionService
-from qa.ui.question_slots import LimitedService, QuestionSlots
 from qa.ui.served_page import ServedPage
 from qa.ui.theme import make_theme
 
 _MIB = 1 << 20
-_MAX_BODY_BYTES = 32 * _MIB
 _FILES_WORTH_PER_UPLOAD = 8  # one request may hold several files, of which each may have the full size
 _SECONDS_TO_FINISH = 5
 
@@ -59,7 +56,7 @@ def create_site(
     service: QuestionService,
     *,
     host: str = "127.0.0.1",
-    password: str | None = None,
+    access: AccessSettings = OPEN,
     trusted_hosts: Iterable[str] = (),
     max_upload_bytes: int = 50 * _MIB,
     max_queue: int = 64,
@@ -69,16 +66,17 @@ def create_site(
     """Put the page, the API and MCP together.
 
     :param host: The address it will be bound to; decides which host names are trusted.
-    :param password: Needed by every request when given.
+    :param access: Who may use it, and how much.
     :param trusted_hosts: Other names this server is reached by.
     :param max_upload_bytes: The largest file that may be uploaded.
     :param max_queue: How many requests may wait; more are refused at once.
     :param num_parallel: How many questions are answered at once, whichever way they came.
     :param examples: Questions offered on the page.
-    :raises ConfigError: If others could reach the server and there is no password.
+    :raises ConfigError: If others could reach the server without a log-in.
+    :raises StorageError: If the list of users cannot be read.
     """
-    check_exposure(host, password)
-    service = LimitedService(service, QuestionSlots(num_parallel, max_queue))
+    door = FrontDoor(access, host=host, trusted_hosts=trusted_hosts, num_parallel=num_parallel, max_waiting=max_queue)
+    service = door.accounted(service)
     blocks = build_blocks(service, examples=examples, num_parallel=num_parallel, max_queue=max_queue)
     endpoints = Endpoints(service, upload_folder=upload_folder())
     mcp_server = make_mcp_server(endpoints, num_parallel=num_parallel)
@@ -90,17 +88,16 @@ def create_site(
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     # Before the page, which takes all other paths.
-    app.router.routes += mcp_routes(mcp_server)
+    app.router.routes += [*operation_routes(service, door.metrics), *mcp_routes(mcp_server)]
     _mount(app, blocks, host=host, max_upload_bytes=max_upload_bytes)
     gradio_app = app.routes[-1].app  # type: ignore[attr-defined]  # what was mounted last
-    guard = Guard(
+    guarded = door.guarded(
         Malformed(ServedPage(app)),
-        hosts=TrustedHosts(host, trusted_hosts),
-        password=password,
-        max_body_bytes=_MAX_BODY_BYTES,
+        service,
+        num_queued=lambda: len(blocks._queue),
         max_upload_bytes=_FILES_WORTH_PER_UPLOAD * max_upload_bytes,
     )
-    return Site(guard, gradio_app.stop_event.set)
+    return Site(guarded, gradio_app.stop_event.set)
 
 
 def _mount(app: FastAPI, blocks: gr.Blocks, *, host: str, max_upload_bytes: int) -> None:
@@ -127,7 +124,7 @@ def serve(
     *,
     host: str,
     port: int,
-    password: str | None,
+    access: AccessSettings = OPEN,
     trusted_hosts: Iterable[str] = (),
     max_upload_bytes: int = 50 * _MIB,
     max_queue: int = 64,
@@ -136,14 +133,13 @@ def serve(
 ) -> None:
     """Serve until interrupted; see :func:`create_site` for the parameters.
 
-    :raises ConfigError: If the address cannot be listened on, or is open to others without a password.
+    :raises ConfigError: If the address cannot be listened on, or is open to others without a log-in.
     """
-    check_exposure(host, password)
     with contextlib.closing(listen(host, port)) as listener, _private_upload_folder():
         site = create_site(
             service,
             host=host,
-            password=password,
+            access=access,
             trusted_hosts=trusted_hosts,
             max_upload_bytes=max_upload_bytes,
             max_queue=max_queue,
@@ -172,51 +168,3 @@ def make_server(site: Site) -> Server:
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
     return Server(config, site.end_streams)
-
-
-def check_exposure(host: str, password: str | None) -> None:
-    """:raises ConfigError: If other machines could reach the server without a password, or the password is empty."""
-    if password is not None and not password.strip():
-        raise ConfigError("the password is empty; set one, or leave it out to serve this machine only")
-    if password is None and not _is_loopback(host):
-        raise ConfigError(
-            f"host {host!r} can be reached from other machines, so a password is needed; "
-            "set one, or use the host 127.0.0.1"
-        )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """:raises ConfigError: If the address is taken, not this machine's, or not allowed."""
-    if not 0 <= port <= 65_535:
-        raise ConfigError(f"cannot listen on port {port}; choose one from 1 to 65535, or 0 for any that is free")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError, UnicodeError) as error:
-        raise ConfigError(f"host {host!r}, port {port} is no address to listen on: {error}") from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise ConfigError(_bind_problem(host, port, error)) from None
-    listener.set_inheritable(True)
-    return listener
-
-
-def _bind_problem(host: str, port: int, error: Exception) -> str:
-    code = getattr(error, "errno", None)
-    if code == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use; stop the program that has it, or choose another port"
-    if code == errno.EACCES:
-        return f"port {port} of {host} is not allowed to this user; choose a port above 1023"
-    return f"cannot listen on port {port} of {host}: {error}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

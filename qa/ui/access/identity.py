@@ -6,21 +6,16 @@ The guard drops what clients send in :data:`IDENTITY_HEADER` and writes its own,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from index.errors import ArticleQAError
-
-Role = Literal["reader", "editor"]
-"""A reader asks and reads; an editor also adds, removes and rebuilds."""
+from qa.users import NAME, Role
 
 IDENTITY_HEADER = "x-article-qa-identity"
 CLIENT_HEADER = "x-article-qa-client"
 """The address a request came from, as the guard found out; written by it alone, too."""
-NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-"""User names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from qa.ui.server import create_site, listen, make_server
+from qa.ui.exposure import listen
+from qa.ui.front_door import AccessSettings
+from qa.ui.server import create_site, make_server
 from tests.qa.ui.fakes import LICENCE_QUESTION, PRICE_QUESTION, FakeService
 
 EXAMPLES = (LICENCE_QUESTION, PRICE_QUESTION)
 
 
 @contextmanager
-def served(service: FakeService, **options: Any) -> Iterator[str]:
+def served(service: FakeService, *, password: str | None = None, **options: Any) -> Iterator[str]:
     """The address of the running app, without a slash at its end."""
     listener = listen("127.0.0.1", 0)
+    options.setdefault("access", AccessSettings(password=password))
     server = make_server(create_site(service, examples=EXAMPLES, **options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

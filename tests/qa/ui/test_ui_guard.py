@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from qa.ui.guard import Guard, TrustedHosts
+from qa.ui.access.hosts import TrustedHosts
+from qa.ui.access.limits import PerMinute
+from qa.ui.access.login import Login
+from qa.ui.access.metrics import Metrics
+from qa.ui.access.proxies import TrustedProxies
+from qa.ui.guard import Guard
 
 PASSWORD = "correct horse é"
 
@@ -27,9 +32,20 @@ def request(
     password: str | None = None,
     bound: str = "127.0.0.1",
     names: tuple[str, ...] = (),
+    proxies: tuple[str, ...] = (),
+    scheme: str = "http",
 ) -> tuple[int, dict[str, str], str]:
     """Status, headers and body of the reply to one request."""
-    guard = Guard(_app, hosts=TrustedHosts(bound, names), password=password, max_body_bytes=100, max_upload_bytes=1000)
+    guard = Guard(
+        _app,
+        hosts=TrustedHosts(bound, names),
+        login=Login(password),
+        proxies=TrustedProxies(proxies),
+        requests=PerMinute(0),
+        metrics=Metrics(),
+        max_body_bytes=100,
+        max_upload_bytes=1000,
+    )
     pairs = headers.items() if isinstance(headers, dict) else headers or [("host", "127.0.0.1:7860")]
     raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in pairs]
     if isinstance(headers, dict) and "host" not in headers:
@@ -39,10 +55,11 @@ def request(
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "path": path, "method": method, "headers": raw, "query_string": b""}
+    scope = {"type": "http", "path": path, "method": method, "headers": raw, "query_string": b"", "scheme": scheme}
+    scope["client"] = ("10.0.0.9", 5000)
     asyncio.run(guard(scope, receive, send))
     replied = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], replied, sent[1]["body"].decode()

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from index.errors import ConfigError
+from qa.ui.exposure import check_exposure, listen
 from qa.ui.served_page import rewritten
-from qa.ui.server import check_exposure, listen
 from tests.qa.ui.fakes import LICENCE_QUESTION, FakeService
 from tests.qa.ui.serving import changed, served
 

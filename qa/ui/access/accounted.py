@@ -1,0 +1,94 @@
+"""The service behind the page, the API and MCP, with questions counted and articles guarded; knows no requests.
+
+All three ask through this one object, so what is measured, limited and refused here is so everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any, cast
+
+from index.types import Filters, RetrievedPassage
+from qa.audit import AuditLog
+from qa.types import Done, Event, Mode, Turn
+from qa.ui.access.actor import current_actor
+from qa.ui.access.audited import AuditedArticles
+from qa.ui.access.identity import BusyError
+from qa.ui.access.limits import PerMinute
+from qa.ui.access.metrics import Metrics
+from qa.ui.ports import ArticleStore, LoadingState, QuestionService
+
+
+class AccountedService:
+    """A question service whose use is accounted for.
+
+    :param questions: How many each client may ask.
+    :param audit: Where changes are written down; None for nowhere.
+    """
+
+    def __init__(
+        self, service: QuestionService, metrics: Metrics, *, questions: PerMinute, audit: AuditLog | None = None
+    ) -> None:
+        self._service = service
+        self._metrics = metrics
+        self._questions = questions
+        self._audit = audit
+
+    @property
+    def collection(self) -> ArticleStore:
+        """The articles, as whoever asks for them now may use them."""
+        audited = AuditedArticles(self._service.collection, current_actor(), self._audit, self._metrics)
+        return cast("ArticleStore", audited)  # which passes the methods through by name
+
+    def loading(self) -> LoadingState:
+        return self._service.loading()
+
+    def status(self) -> dict[str, Any]:
+        return self._service.status()
+
+    def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[RetrievedPassage]:
+        return self._service.search(query, k, filters)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        as_of: str | None = None,
+        history: Sequence[Turn] = (),
+        mode: Mode = "full",
+        filters: Filters | None = None,
+        use_date_window: bool = True,
+    ) -> Iterator[Event]:
+        """See :meth:`qa.ui.ports.QuestionService.ask`.
+
+        :raises BusyError: If the client asked too many in the last minute.
+        """
+        wait = self._questions.take(current_actor().key)
+        if wait is not None:
+            self._metrics.refusal("question_rate")
+            raise BusyError(wait)
+        events = self._service.ask(
+            question, as_of=as_of, history=history, mode=mode, filters=filters, use_date_window=use_date_window
+        )
+        return self._counted(events, mode)
+
+    def _counted(self, events: Iterator[Event], mode: Mode) -> Iterator[Event]:
+        outcome = "stopped"
+        self._metrics.question_begins()
+        try:
+            with closing(events):  # type: ignore[type-var]  # the services' iterators are generators
+                for event in events:
+                    if isinstance(event, Done):
+                        outcome = event.answer.outcome
+                        self._metrics.answer(event.answer, mode)
+                    yield event
+        except BusyError:
+            outcome = "refused"
+            self._metrics.refusal("busy")
+            raise
+        except Exception:
+            outcome = "failed"
+            raise
+        finally:
+            self._metrics.question_ends(mode, outcome)

@@ -1,0 +1,112 @@
+"""What stands between the network and the app: puts log-in, limits, figures and the audit log together.
+
+Knows nothing of the app.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from qa.audit import AuditLog
+from qa.ui.access.accounted import AccountedService
+from qa.ui.access.hosts import TrustedHosts
+from qa.ui.access.limits import PerMinute
+from qa.ui.access.login import Login
+from qa.ui.access.metrics import Metrics
+from qa.ui.access.operations import known_status
+from qa.ui.access.proxies import TrustedProxies
+from qa.ui.access.queue_full import QueueFull
+from qa.ui.exposure import check_exposure
+from qa.ui.guard import Guard
+from qa.ui.ports import QuestionService
+from qa.ui.question_slots import LimitedService, QuestionSlots
+from qa.users import Users
+
+_MAX_BODY_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class AccessSettings:
+    """Who may use the server, and how much.
+
+    ``users_file``: the list of users; None for none. ``trusted_proxies``: addresses and networks of reverse proxies
+    whose word counts for where a request comes from. ``requests_per_minute`` and ``questions_per_minute`` are for each
+    client; 0 for any number. ``audit_file``: where changes of articles are written down; None for nowhere.
+    """
+
+    password: str | None = None
+    users_file: Path | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    requests_per_minute: int = 0
+    questions_per_minute: int = 0
+    audit_file: Path | None = None
+
+
+OPEN = AccessSettings()
+"""On this computer alone: everybody is an editor."""
+
+
+class FrontDoor:
+    """One server's; the app is built over :meth:`accounted` and served through :meth:`guarded`.
+
+    :param host: The address that is listened on.
+    :param trusted_hosts: Other names this server is reached by.
+    :param num_parallel: How many questions are answered at once, whichever way they came.
+    :param max_waiting: How many more may wait.
+    :raises ConfigError: If others could reach the server without a log-in.
+    :raises StorageError: If the list of users cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: AccessSettings,
+        *,
+        host: str,
+        trusted_hosts: Iterable[str] = (),
+        num_parallel: int,
+        max_waiting: int,
+    ) -> None:
+        users = None if settings.users_file is None else Users(settings.users_file)
+        self._settings = settings
+        self._proxies = TrustedProxies(settings.trusted_proxies)
+        has_users = bool(users is not None and users.all())
+        check_exposure(host, settings.password, has_users=has_users, is_proxied=bool(self._proxies))
+        self._login = Login(settings.password, users)
+        self._hosts = TrustedHosts(host, trusted_hosts)
+        self._slots = QuestionSlots(num_parallel, max_waiting)
+        self.metrics = Metrics()
+
+    def accounted(self, service: QuestionService) -> QuestionService:
+        """The service as the page, the API and MCP shall see it."""
+        audit_file = self._settings.audit_file
+        return AccountedService(
+            LimitedService(service, self._slots),
+            self.metrics,
+            questions=PerMinute(self._settings.questions_per_minute),
+            audit=None if audit_file is None else AuditLog(audit_file),
+        )
+
+    def guarded(
+        self, app: ASGIApp, service: QuestionService, *, num_queued: Callable[[], int], max_upload_bytes: int
+    ) -> ASGIApp:
+        """The app as it may be reached.
+
+        :param service: Whose status the figures show.
+        :param num_queued: How many calls wait in Gradio's queue.
+        :param max_upload_bytes: The largest upload request; it may hold several files.
+        """
+        self.metrics.watch(lambda: known_status(service), lambda: num_queued() + self._slots.num_waiting)
+        return Guard(
+            QueueFull(app, lambda: self._slots.retry_after_seconds(num_queued()), self.metrics),
+            hosts=self._hosts,
+            login=self._login,
+            proxies=self._proxies,
+            requests=PerMinute(self._settings.requests_per_minute),
+            metrics=self.metrics,
+            max_body_bytes=_MAX_BODY_BYTES,
+            max_upload_bytes=max_upload_bytes,
+        )
