@@ -13,7 +13,7 @@ from index.types import Filters, RetrievedPassage
 from qa.audit import AuditLog
 from qa.types import Done, Event, Mode, Turn
 from qa.ui.access.actor import current_actor
-from qa.ui.access.audited import AuditedArticles
+from qa.ui.access.audited import ARTICLES, Audited
 from qa.ui.access.identity import BusyError
 from qa.ui.access.limits import PerMinute
 from qa.ui.access.metrics import Metrics
@@ -38,7 +38,7 @@ class AccountedService:
     @property
     def collection(self) -> ArticleStore:
         """The articles, as whoever asks for them now may use them."""
-        audited = AuditedArticles(self._service.collection, current_actor(), self._audit, self._metrics)
+        audited = Audited(self._service.collection, ARTICLES, current_actor(), self._audit, self._metrics)
         return cast("ArticleStore", audited)  # which passes the methods through by name
 
     def loading(self) -> LoadingState:
