@@ -13,11 +13,11 @@ from index.types import Filters, RetrievedPassage
 from qa.audit import AuditLog
 from qa.types import Done, Event, Mode, Turn
 from qa.ui.access.actor import current_actor
-from qa.ui.access.audited import ARTICLES, Audited
+from qa.ui.access.audited import ADDRESSES, ARTICLES, Audited, Methods
 from qa.ui.access.identity import BusyError
 from qa.ui.access.limits import PerMinute
 from qa.ui.access.metrics import Metrics
-from qa.ui.ports import ArticleStore, LoadingState, QuestionService
+from qa.ui.ports import ArticleStore, LoadingState, QuestionService, WebAddresses
 
 
 class AccountedService:
@@ -38,8 +38,15 @@ class AccountedService:
     @property
     def collection(self) -> ArticleStore:
         """The articles, as whoever asks for them now may use them."""
-        audited = Audited(self._service.collection, ARTICLES, current_actor(), self._audit, self._metrics)
-        return cast("ArticleStore", audited)  # which passes the methods through by name
+        return cast("ArticleStore", self._audited(self._service.collection, ARTICLES))
+
+    @property
+    def addresses(self) -> WebAddresses:
+        """What reads web addresses, likewise."""
+        return cast("WebAddresses", self._audited(self._service.addresses, ADDRESSES))
+
+    def _audited(self, store: object, methods: Methods) -> Audited:
+        return Audited(store, methods, current_actor(), self._audit, self._metrics)
 
     def loading(self) -> LoadingState:
         return self._service.loading()
