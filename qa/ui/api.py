@@ -5,14 +5,17 @@ The signatures and docstrings here are what programs see, so they are part of th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import gradio as gr
 from gradio.events import api as gradio_api
 
 from index.errors import ArticleQAError
+from qa.ui.access.identity import require_editor
 from qa.ui.endpoints import Endpoints
+from qa.ui.problems import problem_of
 
 Result = TypeVar("Result")
 _NUM_READING = 8
@@ -23,14 +26,23 @@ def add_endpoints(endpoints: Endpoints, *, num_parallel: int) -> None:
 
     :param num_parallel: How many questions are answered at once, the page's own included.
     """
-    _add_asking(endpoints, num_parallel)
+    _add_ask(endpoints, num_parallel)
+    _add_ask_stream(endpoints, num_parallel)
+    _add_search(endpoints)
     _add_reading(endpoints)
     _add_writing(endpoints)
 
 
-def _add_asking(endpoints: Endpoints, num_parallel: int) -> None:
+def _add_ask(endpoints: Endpoints, num_parallel: int) -> None:
     def ask(
-        question: str, as_of: str | None = None, history: list[dict[str, Any]] | None = None, mode: str = "full"
+        question: str,
+        as_of: str | None = None,
+        history: list[dict[str, Any]] | None = None,
+        mode: str = "full",
+        source: str | None = None,
+        published_after: str | None = None,
+        published_before: str | None = None,
+        use_date_window: bool = True,
     ) -> dict[str, Any]:
         """Answer a question from the articles, with quoted evidence, or say that they do not hold the answer.
 
@@ -39,14 +51,58 @@ def _add_asking(endpoints: Endpoints, num_parallel: int) -> None:
             as_of: The date the question is asked on, such as "2024-03-28"; newer articles then count for more.
             history: Earlier turns, oldest first, each {"role": "user" or "assistant", "content": text}.
             mode: "full" writes an answer in sentences; "fast" returns the evidence and the short answer only.
+            source: Only articles of this source, as /articles names it.
+            published_after: Only articles of this date or later, such as "2024-01-01".
+            published_before: Only articles of this date or earlier.
+            use_date_window: Let articles of the days that the question names ("last week") count for more.
 
         Returns:
             The answer: outcome ("answered", "not_in_articles" or "no_articles"), short_answer, answer, confidence,
             citations, passages, generation, models, seconds, date_window (the days that the question was taken to
             speak of, or null) and notes (what should be shown beside the answer).
         """
-        return _or_one_line(lambda: endpoints.ask(question, as_of, history, mode))
+        options = (as_of, history, mode, source, published_after, published_before, use_date_window)
+        return _or_one_line(lambda: endpoints.ask(question, *options))
 
+    gradio_api(ask, api_name="ask", concurrency_id="asking", concurrency_limit=num_parallel)
+
+
+def _add_ask_stream(endpoints: Endpoints, num_parallel: int) -> None:
+    def ask_stream(
+        question: str,
+        as_of: str | None = None,
+        history: list[dict[str, Any]] | None = None,
+        mode: str = "full",
+        source: str | None = None,
+        published_after: str | None = None,
+        published_before: str | None = None,
+        use_date_window: bool = True,
+    ) -> Iterator[dict[str, Any]]:
+        """Answer a question step by step: the evidence first, then the draft as it is written, then the answer.
+
+        Args:
+            question: The question, 1 to 2,000 characters, in natural language.
+            as_of: The date the question is asked on, such as "2024-03-28"; newer articles then count for more.
+            history: Earlier turns, oldest first, each {"role": "user" or "assistant", "content": text}.
+            mode: "full" writes an answer in sentences; "fast" returns the evidence and the short answer only.
+            source: Only articles of this source, as /articles names it.
+            published_after: Only articles of this date or later, such as "2024-01-01".
+            published_before: Only articles of this date or earlier.
+            use_date_window: Let articles of the days that the question names ("last week") count for more.
+
+        Returns:
+            Objects with event and data: "evidence" (standalone_question, passages, and answer: what the evidence says
+            by itself, or null), "token" (text: what is new of a draft that is not checked yet), and at last "done"
+            (the answer, as /ask returns it).
+        """
+        options = (as_of, history, mode, source, published_after, published_before, use_date_window)
+        with _one_line():
+            yield from endpoints.ask_stream(question, *options)
+
+    gradio_api(ask_stream, api_name="ask_stream", concurrency_id="asking", concurrency_limit=num_parallel)
+
+
+def _add_search(endpoints: Endpoints) -> None:
     def search(
         query: str,
         k: int = 10,
@@ -68,22 +124,35 @@ def _add_asking(endpoints: Endpoints, num_parallel: int) -> None:
         """
         return _or_one_line(lambda: endpoints.search(query, k, published_after, published_before, source))
 
-    gradio_api(ask, api_name="ask", concurrency_id="asking", concurrency_limit=num_parallel)
     gradio_api(search, api_name="search", concurrency_id="reading", concurrency_limit=_NUM_READING)
 
 
 def _add_reading(endpoints: Endpoints) -> None:
-    def articles(offset: int = 0, limit: int = 50) -> dict[str, Any]:
+    def articles(
+        offset: int = 0,
+        limit: int = 50,
+        query: str | None = None,
+        source: str | None = None,
+        published_after: str | None = None,
+        published_before: str | None = None,
+        sort: str = "newest",
+    ) -> dict[str, Any]:
         """List the articles, newest first, without their texts.
 
         Args:
             offset: How many articles to leave out.
             limit: How many to return at most, 1 to 1,000.
+            query: Only articles with this in their title, source or address.
+            source: Only articles of this source.
+            published_after: Only articles of this date or later, such as "2024-01-01".
+            published_before: Only articles of this date or earlier.
+            sort: "newest", "oldest", "added" (what came in last comes first), "title" or "source".
 
         Returns:
-            One page of articles, and how many there are in all.
+            One page of articles, and how many match in all.
         """
-        return _or_one_line(lambda: endpoints.articles(offset, limit))
+        filters = (query, source, published_after, published_before, sort)
+        return _or_one_line(lambda: endpoints.articles(offset, limit, *filters))
 
     def article(article_id: str) -> dict[str, Any]:
         """Return one article with its whole text.
@@ -109,7 +178,7 @@ def _add_reading(endpoints: Endpoints) -> None:
 
 
 def _add_writing(endpoints: Endpoints) -> None:
-    def add_articles(articles: list[dict[str, Any]]) -> dict[str, Any]:
+    def add_articles(articles: list[dict[str, Any]], request: gr.Request) -> dict[str, Any]:
         """Add articles, or revise those whose url or article_id is known already; they can be asked about at once.
 
         Args:
@@ -118,9 +187,9 @@ def _add_writing(endpoints: Endpoints) -> None:
         Returns:
             How many were added, revised, unchanged or duplicates; which were rejected, and why; the generation.
         """
-        return _or_one_line(lambda: endpoints.add_articles(articles))
+        return _written(request, lambda: endpoints.add_articles(articles))
 
-    def upload(files: list[gr.FileData]) -> dict[str, Any]:
+    def upload(files: list[gr.FileData], request: gr.Request) -> dict[str, Any]:
         """Add the articles of uploaded files (.txt, .md, .html, .pdf, .docx, .eml, .json, .jsonl, .jsonl.gz).
 
         Args:
@@ -129,9 +198,9 @@ def _add_writing(endpoints: Endpoints) -> None:
         Returns:
             How many were added, revised, unchanged or duplicates; which were rejected, and why; the generation.
         """
-        return _or_one_line(lambda: endpoints.upload(files))
+        return _written(request, lambda: endpoints.upload(files))
 
-    def remove_article(article_id: str) -> dict[str, Any]:
+    def remove_article(article_id: str, request: gr.Request) -> dict[str, Any]:
         """Remove an article and its text for good.
 
         Args:
@@ -140,9 +209,9 @@ def _add_writing(endpoints: Endpoints) -> None:
         Returns:
             The ids that were removed and the generation without them.
         """
-        return _or_one_line(lambda: endpoints.remove_article(article_id))
+        return _written(request, lambda: endpoints.remove_article(article_id))
 
-    def rebuild(full: bool = False) -> dict[str, Any]:
+    def rebuild(request: gr.Request, full: bool = False) -> dict[str, Any]:
         """Build a new generation of the index from the stored articles.
 
         Args:
@@ -151,15 +220,29 @@ def _add_writing(endpoints: Endpoints) -> None:
         Returns:
             The new generation's name.
         """
-        return _or_one_line(lambda: endpoints.rebuild(full))
+        return _written(request, lambda: endpoints.rebuild(full))
 
     for function in (add_articles, upload, remove_article, rebuild):
         gradio_api(function, api_name=function.__name__, concurrency_id="writing", concurrency_limit=1)
 
 
-def _or_one_line(call: Callable[[], Result]) -> Result:
-    """:raises gradio.Error: In place of the project's own errors, with their one line and nothing else."""
-    try:
+def _written(request: gr.Request, call: Callable[[], Result]) -> Result:
+    """What a call that changes articles returns, when whoever asks may do that."""
+    with _one_line():
+        require_editor(request)
         return call()
+
+
+def _or_one_line(call: Callable[[], Result]) -> Result:
+    with _one_line():
+        return call()
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """:raises gradio.Error: In place of the project's own errors, with their one line; its title is the code."""
+    try:
+        yield
     except ArticleQAError as error:
-        raise gr.Error(str(error), print_exception=False) from None
+        problem = problem_of(error)
+        raise gr.Error(problem.message, title=problem.code, print_exception=False) from None

@@ -5,7 +5,7 @@ Callers send JSON of any shape: every function takes an object of unknown type a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from index.dates import parse_date
@@ -85,11 +85,16 @@ def search_filters(published_after: object, published_before: object, source: ob
     return Filters(after, before, optional_label(source, "source"))
 
 
-def answer_mode(value: object) -> Mode:
-    if value not in _MODES:
+def one_of(value: object, name: str, choices: Sequence[str]) -> str:
+    if not isinstance(value, str) or value not in choices:
         shown = repr(value)[:40] if isinstance(value, str) else _kind(value)
-        raise BadInputError(f"mode must be 'full' or 'fast', not {shown}")
-    return cast(Mode, value)
+        expected = ", ".join(map(repr, choices[:-1])) + f" or {choices[-1]!r}"
+        raise BadInputError(f"{name} must be {expected}, not {shown}")
+    return value
+
+
+def answer_mode(value: object) -> Mode:
+    return cast(Mode, one_of(value, "mode", _MODES))
 
 
 def conversation(value: object) -> list[Turn]:

@@ -6,19 +6,22 @@ All arguments may hold anything a program sends: each is checked, and a wrong on
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast, get_args
 
 from index.errors import BadInputError, ModelError
 from index.library import Revision
+from index.library_listing import Sort
 from index.readers import article_from_mapping, read_bytes
 from index.types import Article, Rejection
-from qa.types import Done, passage_json
+from qa.types import passage_json
 from qa.ui import arguments
+from qa.ui.answer_events import event_objects
 from qa.ui.ports import QuestionService
 
 MAX_FILES_PER_CALL = 1_000
+SORTS: tuple[str, ...] = get_args(Sort)
 
 
 class Endpoints:
@@ -31,17 +34,48 @@ class Endpoints:
         self._service = service
         self._upload_folder = upload_folder.resolve()
 
-    def ask(self, question: object, as_of: object, history: object, mode: object) -> dict[str, Any]:
-        question = arguments.required_text(question, "question", arguments.MAX_QUESTION_CHARS)
-        checked_mode = arguments.answer_mode(mode)
-        turns = arguments.conversation(history)
-        events = self._service.ask(
-            question, as_of=arguments.optional_date(as_of, "as_of"), history=turns, mode=checked_mode
-        )
-        for event in events:
-            if isinstance(event, Done):
-                return event.answer.to_json()
+    def ask(
+        self,
+        question: object,
+        as_of: object = None,
+        history: object = None,
+        mode: object = "full",
+        source: object = None,
+        published_after: object = None,
+        published_before: object = None,
+        use_date_window: object = True,
+    ) -> dict[str, Any]:
+        asked = (question, as_of, history, mode, source, published_after, published_before, use_date_window)
+        for event in self.ask_stream(*asked):
+            if event["event"] == "done":
+                return cast(dict[str, Any], event["data"])
         raise ModelError("the question ended without an answer; ask again")
+
+    def ask_stream(
+        self,
+        question: object,
+        as_of: object = None,
+        history: object = None,
+        mode: object = "full",
+        source: object = None,
+        published_after: object = None,
+        published_before: object = None,
+        use_date_window: object = True,
+    ) -> Iterator[dict[str, Any]]:
+        """The same step by step: see :mod:`qa.ui.answer_events`. Arguments are checked before anything is asked.
+
+        Closing the iterator stops the writing.
+        """
+        filters = arguments.search_filters(published_after, published_before, source)
+        events = self._service.ask(
+            arguments.required_text(question, "question", arguments.MAX_QUESTION_CHARS),
+            as_of=arguments.optional_date(as_of, "as_of"),
+            history=arguments.conversation(history),
+            mode=arguments.answer_mode(mode),
+            filters=None if filters.is_empty else filters,
+            use_date_window=arguments.truth_value(use_date_window, "use_date_window"),
+        )
+        return event_objects(events)
 
     def search(
         self, query: object, k: object, published_after: object, published_before: object, source: object
@@ -52,10 +86,28 @@ class Endpoints:
         found = self._service.search(query, count, None if filters.is_empty else filters)
         return {"query": query, "passages": [passage_json(retrieved) for retrieved in found]}
 
-    def articles(self, offset: object, limit: object) -> dict[str, Any]:
+    def articles(
+        self,
+        offset: object = 0,
+        limit: object = 50,
+        query: object = "",
+        source: object = None,
+        published_after: object = None,
+        published_before: object = None,
+        sort: object = "newest",
+    ) -> dict[str, Any]:
         first = arguments.whole_number(offset, "offset", 0, 1_000_000_000)
         size = arguments.whole_number(limit, "limit", 1, 1_000)
-        revisions, total = self._service.collection.articles(offset=first, limit=size)
+        filters = arguments.search_filters(published_after, published_before, source)
+        revisions, total = self._service.collection.articles(
+            offset=first,
+            limit=size,
+            query=arguments.optional_label(query, "query") or "",
+            source=filters.source,
+            published_after=filters.published_after,
+            published_before=filters.published_before,
+            sort=arguments.one_of(sort, "sort", SORTS),
+        )
         summaries = [_summary(revision) for revision in revisions]
         return {"articles": summaries, "total": total, "offset": first, "limit": size}
 
@@ -87,6 +139,13 @@ class Endpoints:
             return self._service.collection.add(items).to_json()
         finally:
             delete_uploads(path for path, _ in uploads)
+
+    def add_files(self, files: Sequence[tuple[str, BinaryIO]]) -> dict[str, Any]:
+        """Add the articles of files that came with the request, each read when its turn comes."""
+        if not files:
+            raise BadInputError("files is empty; send at least one")
+        items = (item for name, data in files for item in read_bytes(name, data.read(), identity=None))
+        return self._service.collection.add(items).to_json()
 
     def remove_article(self, article_id: object) -> dict[str, Any]:
         wanted = arguments.required_text(article_id, "article_id", 500)

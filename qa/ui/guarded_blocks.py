@@ -1,4 +1,6 @@
-"""Gradio's Blocks, but requests can name no file except those they uploaded; knows nothing of what is on the page.
+"""Gradio's Blocks, but requests can name no file except those they uploaded, and may leave out what has a default.
+
+Knows nothing of what is on the page.
 
 Before a handler sees a request, Gradio copies every file that the request names into its cache, and fetches every
 address. It checks whose files they are only in apps that were started by its own ``launch``, which this one is not.
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components.api_component import Api
 from gradio.utils import get_upload_folder
 
 _NOT_UPLOADED = "a file in the request (an object with path and meta) was not uploaded to this server; upload it first"
@@ -23,7 +26,18 @@ class GuardedBlocks(gr.Blocks):
         for file in files_in(inputs):
             if not is_upload(file.get("path"), upload_folder()):
                 raise gr.Error(_NOT_UPLOADED, print_exception=False)
-        return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
+        return await super().preprocess_data(block_fn, _completed(block_fn, inputs), *args, **kwargs)
+
+
+def _completed(block_fn: Any, inputs: list[Any]) -> list[Any]:
+    """The arguments of an endpoint with the defaults of those left out at the end.
+
+    Programs that were written when it had fewer parameters send no more than those.
+    """
+    missing = block_fn.inputs[len(inputs) :]
+    if not all(isinstance(component, Api) for component in block_fn.inputs):
+        return inputs
+    return [*inputs, *(component.value for component in missing)]
 
 
 def upload_folder() -> Path:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import anyio
-import anyio.to_thread
 from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -22,7 +20,9 @@ from starlette.types import Receive, Scope, Send
 
 from index.errors import ArticleQAError
 from qa.ui import text
-from qa.ui.endpoints import Endpoints
+from qa.ui.calls import Calls
+from qa.ui.endpoints import SORTS, Endpoints
+from qa.ui.problems import problem_of
 
 _INSTRUCTIONS = (
     "Answers questions from a collection of news articles and quotes the sentences it rests on. "
@@ -41,6 +41,18 @@ Before = Annotated[str | None, Field(description="Only articles of this date or 
 SourceName = Annotated[str | None, Field(description="Only articles of this source.")]
 Offset = Annotated[int, Field(description="How many articles to leave out.")]
 Limit = Annotated[int, Field(description="How many articles to return at most, 1 to 1,000.")]
+History = Annotated[
+    list[Json] | None,
+    Field(description='Earlier turns, oldest first, each {"role": "user" or "assistant", "content": text}.'),
+]
+AnswerMode = Annotated[
+    str, Field(description='"full" writes an answer; "fast" returns evidence and short answer only.')
+]
+UseDateWindow = Annotated[
+    bool, Field(description='Let articles of the days that the question names ("last week") count for more.')
+]
+ListQuery = Annotated[str | None, Field(description="Only articles with this in title, source or address.")]
+SortBy = Annotated[str, Field(description=f"The order: {', '.join(SORTS)}.")]
 ArticleId = Annotated[str, Field(description="The article's id, as articles and search give it.")]
 
 
@@ -58,7 +70,7 @@ def make_mcp_server(endpoints: Endpoints, *, num_parallel: int) -> FastMCP:
         # Hosts and origins are checked for all of the app in qa.ui.guard.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    _add_tools(server, endpoints, _Calls(num_parallel))
+    _add_tools(server, endpoints, Calls(num_parallel, _MAX_WAITING))
     return server
 
 
@@ -79,26 +91,29 @@ class _Endpoint:
         await self._manager.handle_request(scope, receive, send)
 
 
-class _Calls:
-    """Runs calls in threads, a few at once, and never lets more than a few wait."""
-
-    def __init__(self, num_parallel: int) -> None:
-        self._limiter = anyio.CapacityLimiter(num_parallel)
-
-    async def run(self, call: Callable[[], Json]) -> Json:
-        """:raises ToolError: With the one line of the project's own errors, or when too many calls wait."""
-        if self._limiter.statistics().tasks_waiting >= _MAX_WAITING:
-            raise ToolError("too many calls are waiting; try again in a few seconds")
-        try:
-            return await anyio.to_thread.run_sync(call, limiter=self._limiter)
-        except ArticleQAError as error:
-            raise ToolError(str(error)) from None
+async def _answered(calls: Calls, call: Callable[[], Json]) -> Json:
+    """:raises ToolError: With the code and the one line of the project's own errors."""
+    try:
+        return await calls.run(call)
+    except ArticleQAError as error:
+        problem = problem_of(error)
+        raise ToolError(f"{problem.code}: {problem.message}") from None
 
 
-def _add_tools(server: FastMCP, endpoints: Endpoints, calls: _Calls) -> None:
-    async def ask(question: Question, as_of: AsOf = None) -> Json:
+def _add_tools(server: FastMCP, endpoints: Endpoints, calls: Calls) -> None:
+    async def ask(
+        question: Question,
+        as_of: AsOf = None,
+        history: History = None,
+        mode: AnswerMode = "full",
+        source: SourceName = None,
+        published_after: After = None,
+        published_before: Before = None,
+        use_date_window: UseDateWindow = True,
+    ) -> Json:
         """Answer a question from the articles, with quoted evidence, or say that they do not hold the answer."""
-        return await calls.run(lambda: endpoints.ask(question, as_of, None, "full"))
+        options = (as_of, history, mode, source, published_after, published_before, use_date_window)
+        return await _answered(calls, lambda: endpoints.ask(question, *options))
 
     async def search(
         query: Query,
@@ -108,15 +123,24 @@ def _add_tools(server: FastMCP, endpoints: Endpoints, calls: _Calls) -> None:
         source: SourceName = None,
     ) -> Json:
         """Find the passages nearest to a query, best first."""
-        return await calls.run(lambda: endpoints.search(query, k, published_after, published_before, source))
+        return await _answered(calls, lambda: endpoints.search(query, k, published_after, published_before, source))
 
-    async def articles(offset: Offset = 0, limit: Limit = 50) -> Json:
+    async def articles(
+        offset: Offset = 0,
+        limit: Limit = 50,
+        query: ListQuery = None,
+        source: SourceName = None,
+        published_after: After = None,
+        published_before: Before = None,
+        sort: SortBy = "newest",
+    ) -> Json:
         """List the articles, newest first, without their texts."""
-        return await calls.run(lambda: endpoints.articles(offset, limit))
+        filters = (query, source, published_after, published_before, sort)
+        return await _answered(calls, lambda: endpoints.articles(offset, limit, *filters))
 
     async def article(article_id: ArticleId) -> Json:
         """Return one article with its whole text."""
-        return await calls.run(lambda: endpoints.article(article_id))
+        return await _answered(calls, lambda: endpoints.article(article_id))
 
     for function in (ask, search, articles, article):
         server.add_tool(function, annotations=ToolAnnotations(readOnlyHint=True, openWorldHint=False))

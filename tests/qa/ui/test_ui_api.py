@@ -16,6 +16,17 @@ from qa.ui.guarded_blocks import upload_folder
 from tests.qa.ui.fakes import LANDING, LICENCE, LICENCE_QUESTION, PRICE_QUESTION, QUOTE, FakeCollection, FakeService
 from tests.qa.ui.serving import changed, served
 
+ASKING = [
+    ("question", False, None),
+    ("as_of", True, None),
+    ("history", True, None),
+    ("mode", True, "full"),
+    ("source", True, None),
+    ("published_after", True, None),
+    ("published_before", True, None),
+    ("use_date_window", True, True),
+]
+
 
 @pytest.fixture(scope="module")
 def service() -> FakeService:
@@ -39,12 +50,8 @@ def test_every_endpoint_is_named_typed_and_described(client: Client) -> None:
         for name, info in endpoints.items()
     }
     assert parameters == {
-        "/ask": [
-            ("question", False, None),
-            ("as_of", True, None),
-            ("history", True, None),
-            ("mode", True, "full"),
-        ],
+        "/ask": ASKING,
+        "/ask_stream": ASKING,
         "/search": [
             ("query", False, None),
             ("k", True, 10),
@@ -52,7 +59,15 @@ def test_every_endpoint_is_named_typed_and_described(client: Client) -> None:
             ("published_before", True, None),
             ("source", True, None),
         ],
-        "/articles": [("offset", True, 0), ("limit", True, 50)],
+        "/articles": [
+            ("offset", True, 0),
+            ("limit", True, 50),
+            ("query", True, None),
+            ("source", True, None),
+            ("published_after", True, None),
+            ("published_before", True, None),
+            ("sort", True, "newest"),
+        ],
         "/article": [("article_id", False, None)],
         "/add_articles": [("articles", False, None)],
         "/upload": [("files", False, None)],
@@ -104,6 +119,55 @@ def test_errors_of_the_service_keep_their_line(client: Client, service: FakeServ
     error = ModelError("the answering model is missing; run `article-qa doctor`")
     with changed(service, error=error), pytest.raises(AppError, match="is missing; run `article-qa doctor`"):
         client.predict(LICENCE_QUESTION, api_name="/ask")
+
+
+def test_errors_carry_their_code_as_title(client: Client) -> None:
+    with pytest.raises(AppError) as raised:
+        client.predict("", api_name="/ask")
+    assert (raised.value.title, raised.value.message.partition(";")[0]) == ("bad_input", "question is empty")
+    with pytest.raises(AppError) as raised:
+        client.predict("nothing", api_name="/article")
+    assert raised.value.title == "not_found"
+
+
+def test_ask_takes_the_filters_of_the_page(client: Client, service: FakeService) -> None:
+    client.predict(
+        LICENCE_QUESTION,
+        source="Example News",
+        published_after="2022-01-01",
+        published_before="2022-12-31",
+        use_date_window=False,
+        api_name="/ask",
+    )
+    assert service.asked[-1]["filters"] == Filters("2022-01-01", "2022-12-31", "Example News")
+    assert service.asked[-1]["use_date_window"] is False
+
+
+def test_an_answer_comes_step_by_step(client: Client) -> None:
+    events = list(client.submit(LICENCE_QUESTION, api_name="/ask_stream"))
+    assert [event["event"] for event in events] == ["evidence", *["token"] * 10, "done"]
+    assert events[0]["data"]["passages"][0]["rank"] == 1
+    drafts = [event["data"] for event in events[1:-1]]
+    assert "".join(draft["text"] for draft in drafts) == drafts[-1]["draft"]
+    assert events[-1]["data"] == client.predict(LICENCE_QUESTION, api_name="/ask")
+
+
+def test_a_stream_refuses_wrong_arguments(client: Client) -> None:
+    with pytest.raises(AppError, match="mode must be"):
+        client.predict("q", mode="slow", api_name="/ask_stream")
+
+
+def test_articles_are_filtered_and_sorted(client: Client) -> None:
+    def titles(**filters: Any) -> list[str]:
+        return [article["title"] for article in client.predict(**filters, api_name="/articles")["articles"]]
+
+    assert titles(sort="oldest") == [LICENCE.title, LANDING.title]
+    assert titles(query="moon") == [LANDING.title]
+    assert titles(source="Example News") == [LICENCE.title]
+    assert titles(published_after="2023-01-01") == [LANDING.title]
+    assert titles(published_before="2023-01-01") == [LICENCE.title]
+    with pytest.raises(AppError, match="sort must be"):
+        client.predict(sort="best", api_name="/articles")
 
 
 def test_search_passes_its_filters_on(client: Client, service: FakeService) -> None:

@@ -112,6 +112,13 @@ def test_an_endpoint_answers_plain_http(client: httpx.Client) -> None:
     assert "National Development and Reform Commission" in events
 
 
+def test_arguments_at_the_end_may_be_left_out(client: httpx.Client) -> None:
+    assert "National Development" in joined(client, "ask", [LICENCE_QUESTION])
+    assert '"limit": 1' in joined(client, "articles", [0, 1])
+    assert "question must be a string" in joined(client, "ask", [])
+    assert joined(client, "ask", ["q", *[None] * 20]).startswith("event: error")
+
+
 def test_arguments_by_name_may_be_left_out(client: httpx.Client) -> None:
     event_id = client.post("/gradio_api/call/v2/ask", json={"question": LICENCE_QUESTION}).json()["event_id"]
     assert "event: complete" in client.get(f"/gradio_api/call/ask/{event_id}").text
@@ -199,5 +206,5 @@ def test_a_file_beyond_the_limit_is_refused(client: httpx.Client) -> None:
 
 def test_handlers_of_the_page_are_no_endpoints(client: httpx.Client) -> None:
     names = set(client.get("/gradio_api/info").json()["named_endpoints"])
-    reading = {"/ask", "/search", "/articles", "/article", "/status"}
+    reading = {"/ask", "/ask_stream", "/search", "/articles", "/article", "/status"}
     assert names == reading | {"/add_articles", "/upload", "/remove_article", "/rebuild"}

@@ -1,0 +1,56 @@
+"""Runs blocking calls for async handlers, in threads: some at once, some in line; knows nothing of what they do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from qa.ui.access.identity import BusyError
+
+Result = TypeVar("Result")
+_RETRY_SECONDS = 3
+
+
+class Calls:
+    """Bounded, so that no client can fill the memory with calls that wait.
+
+    :param num_parallel: How many calls run at once.
+    :param max_waiting: How many more may wait; beyond that they are refused.
+    """
+
+    def __init__(self, num_parallel: int, max_waiting: int) -> None:
+        self._limiter = anyio.CapacityLimiter(num_parallel)
+        self._max_waiting = max_waiting
+
+    async def run(self, call: Callable[[], Result]) -> Result:
+        """:raises BusyError: When too many calls wait."""
+        if self._limiter.statistics().tasks_waiting >= self._max_waiting:
+            raise BusyError(_RETRY_SECONDS)
+        return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+
+    async def steps(self, start: Callable[[], Iterator[Result]]) -> AsyncIterator[Result]:
+        """What an iterator yields, each step in a thread. Leaving early closes it.
+
+        :raises BusyError: When too many calls wait.
+        """
+        iterator = await self.run(start)
+        try:
+            while True:
+                step = await self.run(partial(_next, iterator))
+                if step is _END:
+                    return
+                yield step
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(iterator.close)  # type: ignore[attr-defined]  # they are generators
+
+
+_END: Any = object()
+
+
+def _next(iterator: Iterator[Any]) -> Any:
+    return next(iterator, _END)
