@@ -35,12 +35,12 @@ class Calls:
     async def steps(self, start: Callable[[], Iterator[Result]]) -> AsyncIterator[Result]:
         """What an iterator yields, each step in a thread. Leaving early closes it.
 
-        :raises BusyError: When too many calls wait.
+        :raises BusyError: When too many calls wait; once begun, its steps are not refused.
         """
         iterator = await self.run(start)
         try:
             while True:
-                step = await self.run(partial(_next, iterator))
+                step = await anyio.to_thread.run_sync(partial(_next, iterator), limiter=self._limiter)
                 if step is _END:
                     return
                 yield step

@@ -1,4 +1,4 @@
-"""Serves the page, the API and MCP on one port, safely by default; knows nothing of what they do."""
+"""Serves the page, the APIs and MCP on one port, safely by default; knows nothing of what they do."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from qa.ui.endpoints import Endpoints
 from qa.ui.exposure import listen
 from qa.ui.front_door import OPEN, AccessSettings, FrontDoor
 from qa.ui.guarded_blocks import upload_folder
+from qa.ui.http.app import BesidePage, make_http_api
 from qa.ui.malformed import Malformed
 from qa.ui.mcp_tools import make_mcp_server, mcp_routes
 from qa.ui.page import build_blocks
@@ -91,8 +92,11 @@ def create_site(
     app.router.routes += [*operation_routes(service, door.metrics), *mcp_routes(mcp_server)]
     _mount(app, blocks, host=host, max_upload_bytes=max_upload_bytes)
     gradio_app = app.routes[-1].app  # type: ignore[attr-defined]  # what was mounted last
+    http_api = make_http_api(
+        service, endpoints, max_file_bytes=max_upload_bytes, num_parallel=num_parallel, max_waiting=max_queue
+    )
     guarded = door.guarded(
-        Malformed(ServedPage(app)),
+        BesidePage(http_api, Malformed(ServedPage(app))),
         service,
         num_queued=lambda: len(blocks._queue),
         max_upload_bytes=_FILES_WORTH_PER_UPLOAD * max_upload_bytes,

@@ -128,3 +128,7 @@ ARRIVALS_ONE = "1 new article since {since}"
 ARRIVALS_CHANGED = "Articles changed since {since}"
 ARRIVALS_SINCE_OPENED = "you opened this page"
 ARRIVALS_SINCE_QUESTION = "your last question"
+
+# Chat completions
+CHAT_SOURCES = "Sources:"
+CHAT_CLOSEST = "Closest articles:"

@@ -1,0 +1,60 @@
+"""What every route of the HTTP API works with; knows nothing of routes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from index.errors import ModelError
+from qa.ui.calls import Calls
+from qa.ui.endpoints import Endpoints
+from qa.ui.http.idempotency import IdempotentCalls
+from qa.ui.ports import QuestionService
+from qa.ui.problems import NotReadyError
+
+Result = TypeVar("Result")
+_NUM_READING, _MAX_READING_WAITING = 8, 256
+_NUM_WRITING, _MAX_WRITING_WAITING = 4, 32
+
+
+@dataclass(frozen=True, slots=True)
+class HttpContext:
+    """``max_file_bytes``: the largest file of an upload. ``asking``: has a thread for each question that may wait."""
+
+    service: QuestionService
+    endpoints: Endpoints
+    max_file_bytes: int
+    asking: Calls
+    reading: Calls = field(default_factory=lambda: Calls(_NUM_READING, _MAX_READING_WAITING))
+    writing: Calls = field(default_factory=lambda: Calls(_NUM_WRITING, _MAX_WRITING_WAITING))
+    keyed: IdempotentCalls = field(default_factory=IdempotentCalls)
+
+    def require_ready(self) -> None:
+        """:raises NotReadyError: The models are still loading; waiting for them here would only block the line.
+
+        :raises ModelError: They cannot be loaded.
+        """
+        loading = self.service.loading()
+        if loading.error is not None:
+            raise ModelError(loading.error)
+        if not loading.is_ready:
+            raise NotReadyError(f"still loading: {loading.stage} ({loading.done} of {loading.total}); try again soon")
+
+    async def read(self, call: Callable[[], Result]) -> Result:
+        self.require_ready()
+        return await self.reading.run(call)
+
+    async def write(self, call: Callable[[], Result]) -> Result:
+        self.require_ready()
+        return await self.writing.run(call)
+
+    async def ask(self, request: Request, start: Callable[[], Iterator[Result]]) -> AsyncIterator[Result]:
+        """The steps of an answer; ends early, and stops the writing, when whoever asked is gone."""
+        self.require_ready()
+        async for step in self.asking.steps(start):
+            yield step
+            if await request.is_disconnected():
+                return
