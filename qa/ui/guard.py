@@ -123,17 +123,20 @@ class Guard:
     def _identity(self, headers: Headers, origin: Origin) -> Identity | Refusal:
         authorization, client = headers.getlist("authorization"), client_key(origin.client)
         try:
-            is_required = self._login.is_required()
-            wait = self._failed_logins.look(client) if authorization and is_required else None
-            if wait is not None:
-                return Refusal(429, f"Too many failed log-ins; try in {wait} seconds.", "login_rate", wait)
             identity = self._login.identity(authorization)
+            is_guess = bool(authorization) and self._login.is_required()
         except StorageError as error:
             _log.error("nobody is let in: %s", error)
             return Refusal(503, "The list of users cannot be read; the server's log says why.", "users")
+        # A user's secret cannot be guessed, so it counts even where somebody else guesses; the password may be weak.
+        if identity is not None and (identity.name is not None or not is_guess):
+            return identity
+        wait = self._failed_logins.look(client) if is_guess else None
+        if wait is not None:
+            return Refusal(429, f"Too many failed log-ins; try in {wait} seconds.", "login_rate", wait)
         if identity is not None:
             return identity
-        if authorization:
+        if is_guess:
             self._failed_logins.take(client)
         reason = "A log-in is needed: HTTP Basic with name and secret (or the password), or a bearer token."
         return Refusal(401, reason, "login")

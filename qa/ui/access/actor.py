@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from gradio.context import LocalContext
 
 from qa.ui.access.identity import CLIENT_HEADER, NOBODY, Identity, identity_of
+from qa.ui.access.proxies import client_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Actor:
     @property
     def key(self) -> str:
         """What limits are counted by: the user, or the client's address where there is no name."""
-        return f"user {self.identity.name}" if self.identity.name is not None else f"client {self.client}"
+        return f"user {self.identity.name}" if self.identity.name is not None else f"client {client_key(self.client)}"
 
 
 UNKNOWN = Actor(NOBODY)

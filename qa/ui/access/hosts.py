@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection, Iterable
-from urllib.parse import urlsplit
 
+# Strict, and not urlsplit(), to which "[::1].evil.example" is ::1.
+_HOST = re.compile(
+    r"(?:\[(?P<address>[0-9a-f.]*:[0-9a-f:.]*)\]|(?P<name>[0-9a-z._-]+))(?::(?P<port>[1-9][0-9]{0,4}))?",
+    re.I | re.ASCII,
+)
+_LAST_PORT = 65_535
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -40,19 +46,10 @@ def is_same_origin(origins: Collection[str], host: str, scheme: str) -> bool:
 
 def _hostname(host_header: str) -> str | None:
     """The name in a Host header, without its port and brackets, or None when it is not one."""
-    if not host_header.isascii() or any(c in host_header for c in "/\\@?#,%") or not host_header.isprintable():
+    found = _HOST.fullmatch(host_header)
+    if found is None or int(found["port"] or 0) > _LAST_PORT:
         return None
-    if not host_header or " " in host_header:
-        return None
-    try:
-        parts = urlsplit(f"//{host_header}")
-        port = parts.port  # raises when it is no number, or none of a port
-        name = parts.hostname
-    except ValueError:
-        return None
-    is_whole = port is not None or not host_header.endswith(":")
-    is_port_plain = port is None or host_header.endswith(f":{port}")
-    return name if is_whole and is_port_plain else None
+    return (found["address"] or found["name"]).lower()
 
 
 def _is_address(name: str) -> bool:

@@ -77,7 +77,7 @@ def client_key(client: str) -> str:
     address = _address(client)
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, 64), strict=False))
-    return client
+    return client if address is None else str(address)
 
 
 def _address(text: str) -> Address | None:
