@@ -19,6 +19,8 @@ import hypothesis
 import pytest
 import pytest_socket
 
+pytest_plugins = ("tests.browser.fixtures",)
+
 _ALLOWED_HOSTS = ["127.0.0.1", "::1", "localhost"]
 _RESOLVED_HOSTS: dict[str, set[str]] = {}
 _resolve = socket.getaddrinfo

@@ -14,7 +14,7 @@ from qa.window_text import shown_window
 def window_html(window: DateWindow, number: int, *, is_removable: bool) -> str:
     """A chip that says which days counted for more, with a button that asks question ``number`` again without them."""
     label = f'<span title="{escape(text.WINDOW_TOOLTIP)}">{escape(shown_window(window))}</span>'
-    return f'<p class="aq-window">{label}{_remove(window, number) if is_removable else ""}</p>'
+    return f'<span class="aq-window">{label}{_remove(window, number) if is_removable else ""}</span>'
 
 
 def notes_html(notes: Sequence[Note]) -> str:
@@ -29,5 +29,5 @@ def _remove(window: DateWindow, number: int) -> str:
     description = escape(text.WINDOW_REMOVE.format(phrase=window.phrase))
     return (
         f'<button type="button" class="aq-window-remove" data-action="drop-window" data-exchange="{number}" '
-        f'title="{description}" aria-label="{description}">{escape(text.WINDOW_REMOVE_SIGN)}</button>'
+        f'title="{description}" aria-label="{description}">{escape(text.REMOVE_SIGN)}</button>'
     )

@@ -1,19 +1,20 @@
-"""The conversation as HTML: questions, drafts, answers with citation chips; knows nothing of sources panels."""
+"""The conversation as HTML: each question with its answer as far as it is known; knows nothing of the sources panel."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from qa.types import Answer
 from qa.ui import text
 from qa.ui.answer_extras import notes_html, window_html
+from qa.ui.chips_html import details_html, with_chips
 from qa.ui.conversation import Conversation, Exchange, Phase
-from qa.ui.html import button, escape, notice, paragraphs, progress_bar
+from qa.ui.copy_text import answer_with_sources, plain_answer
+from qa.ui.filters_html import shown_options
+from qa.ui.html import button, escape, list_items, notice, paragraphs, progress_bar
+from qa.ui.lead_html import lead_html, skeleton_html
+from qa.ui.not_found_html import not_found_html
 from qa.ui.ports import LoadingState
-
-_MARKER = re.compile(r"\[(\d{1,3})\]")
-_MAX_TOOLTIP_CHARS = 300
 
 
 def earlier_html(conversation: Conversation) -> str:
@@ -38,119 +39,136 @@ def empty_html(examples: Sequence[str], *, has_articles: bool) -> str:
         )
     choices = "".join(button(question, "example", "aq-example", number=i) for i, question in enumerate(examples))
     offered = f'<p class="aq-label">{escape(text.EMPTY_EXAMPLES)}</p><div class="aq-examples">{choices}</div>'
+    hints = list_items([f"<b>{escape(name)}</b> {escape(hint)}" for name, hint in text.EMPTY_HINTS])
+    keys = list_items([f"<kbd>{escape(key)}</kbd> {escape(does)}" for key, does in text.SHORTCUTS])
     return (
         f'<div class="aq-empty"><h2>{escape(text.EMPTY_TITLE)}</h2><p>{escape(text.EMPTY_TEXT)}</p>'
-        f"{offered if choices else ''}</div>"
+        f'{offered if choices else ""}<ul class="aq-hints">{hints}</ul>'
+        f'<ul class="aq-keys" aria-label="{escape(text.SHORTCUTS_TITLE)}">{keys}</ul></div>'
     )
 
 
-def date_html() -> str:
-    """The browser's own date field; its value is reported when it changes."""
-    tooltip = escape(text.AS_OF_TOOLTIP)
-    return (
-        f'<label class="aq-date" title="{tooltip}"><span>{escape(text.AS_OF_LABEL)}</span>'
-        f'<input type="date" aria-label="{escape(text.AS_OF_LABEL)}" data-field="as_of" max="9999-12-31"></label>'
-    )
+def announcement(exchange: Exchange, *, is_loading: bool = False) -> str:
+    """What is read out to those who do not see the page: one sentence a phase, not one a word."""
+    if exchange.phase is Phase.FAILED:
+        return ""  # an alert says it
+    if exchange.phase is Phase.STOPPED:
+        return text.SAID_STOPPED
+    if exchange.answer is not None:
+        if exchange.answer.outcome != "answered":
+            return text.NOT_IN_ARTICLES_TITLE if exchange.answer.outcome == "not_in_articles" else ""
+        return text.SAID_DONE.format(answer=exchange.answer.short_answer, count=len(exchange.answer.citations))
+    if is_loading:
+        return text.WAITING_FOR_MODELS
+    if exchange.shown is not None:
+        return text.SAID_SHORT_ANSWER.format(answer=exchange.shown.short_answer)
+    return text.SEARCHING if not exchange.passages else text.READING.format(count=len(exchange.passages))
 
 
 def _exchange(exchange: Exchange, number: int, loading: LoadingState | None = None, *, is_latest: bool = True) -> str:
     busy = "true" if exchange.is_under_way else "false"
-    reply = _reply(exchange, number, loading, is_latest=is_latest)
+    said = f' data-announce="{escape(announcement(exchange, is_loading=loading is not None))}"' if is_latest else ""
+    details = details_html(exchange.citations, number)
     return (
-        f'<section class="aq-exchange" data-exchange="{number}" data-phase="{exchange.phase}">'
+        f'<section class="aq-exchange" data-exchange="{number}" data-phase="{exchange.phase}"{said}>'
         f'<h3 class="aq-question"><span class="aq-visually-hidden">{escape(text.YOU)}: </span>'
-        f"{escape(exchange.question)}</h3>"
-        f'<div class="aq-reply" aria-live="polite" aria-busy="{busy}">{reply}</div>'
-        "</section>"
+        f"{escape(exchange.question)}</h3>{_asked_with(exchange, number, is_latest=is_latest)}"
+        f'<div class="aq-reply" aria-busy="{busy}">{_reply(exchange, number, loading, is_latest=is_latest)}</div>'
+        f"{details}</section>"
     )
+
+
+def _asked_with(exchange: Exchange, number: int, *, is_latest: bool) -> str:
+    """The days, source and mode it was asked with, as chips."""
+    chips = "".join(f'<span class="aq-window">{escape(label)}</span>' for _, label in shown_options(exchange.options))
+    if exchange.answer is not None and exchange.answer.date_window is not None:
+        chips += window_html(exchange.answer.date_window, number, is_removable=is_latest)
+    understood = ""
+    if exchange.answer is not None and exchange.answer.standalone_question.strip() != exchange.question.strip():
+        words = text.UNDERSTOOD_AS.format(question=exchange.answer.standalone_question)
+        understood = f'<p class="aq-understood">{escape(words)}</p>'
+    return f'{understood}<div class="aq-asked-with">{chips}</div>'
 
 
 def _reply(exchange: Exchange, number: int, loading: LoadingState | None, *, is_latest: bool) -> str:
     if exchange.phase is Phase.FAILED:
-        return notice("error", text.FAILED_TITLE, exchange.problem or text.FAILED_UNEXPECTED)
-    if exchange.answer is not None:
-        return _answer(exchange.answer, number, is_latest=is_latest)
-    draft = f'<div class="aq-draft">{paragraphs(escape(exchange.draft))}</div>' if exchange.draft else ""
-    if not draft and exchange.evidence is not None and exchange.evidence.outcome == "answered":
-        draft = _found(exchange.evidence, number)
+        problem = exchange.problem or text.FAILED_UNEXPECTED
+        return notice("error", text.FAILED_TITLE, problem) + _actions(exchange, number, is_latest=is_latest)
+    answer = exchange.answer
+    if answer is not None and answer.outcome == "no_articles":
+        start = button(text.NO_ARTICLES_BUTTON, "add-articles", "aq-button aq-primary")
+        return notice("quiet", text.NO_ARTICLES_TITLE, text.NO_ARTICLES_TEXT, start)
+    if answer is not None and answer.outcome == "not_in_articles":
+        return not_found_html(exchange, answer, number, is_latest=is_latest)
     if exchange.phase is Phase.STOPPED:
-        return draft + f'<p class="aq-meta">{escape(text.STOPPED if draft else text.STOPPED_EARLY)}</p>'
-    return draft + _activity(exchange, loading)
-
-
-def _activity(exchange: Exchange, loading: LoadingState | None) -> str:
-    if loading is not None:
+        lead = lead_html(exchange, number) if exchange.draft or exchange.shown is not None else ""
+        said = f'<p class="aq-meta">{escape(text.STOPPED if lead else text.STOPPED_EARLY)}</p>'
+        return lead + _written(exchange, number) + said + _actions(exchange, number, is_latest=is_latest)
+    if answer is None and loading is not None:
         bar = progress_bar(loading.stage, loading.done, loading.total)
         return f'<div class="aq-activity"><p>{escape(text.WAITING_FOR_MODELS)}</p>{bar}</div>'
-    if exchange.draft:
+    if answer is None and not exchange.draft and exchange.shown is None:
+        return _working(exchange) + skeleton_html()
+    lead = _working(exchange) + lead_html(exchange, number)
+    return lead + _written(exchange, number) + _after(exchange, number, is_latest=is_latest)
+
+
+def _working(exchange: Exchange) -> str:
+    """One line that says what is being done, or how long it took: it keeps its place and height."""
+    if exchange.answer is not None:
+        label = text.ANSWERED_IN.format(seconds=f"{exchange.answer.seconds.total:.1f}")
+        return f'<p class="aq-working aq-finished">{escape(label)}</p>'
+    if exchange.draft_parts[1]:
         label = text.WRITING
     elif exchange.phase is Phase.WRITING:
         label = text.READING.format(count=len(exchange.passages))
     else:
         label = text.SEARCHING
-    skeleton = "" if exchange.draft else '<span class="aq-skeleton"></span><span class="aq-skeleton"></span>'
-    return f'<div class="aq-activity"><p class="aq-working">{escape(label)}</p>{skeleton}</div>'
+    return f'<p class="aq-working">{escape(label)}</p>'
 
 
-def _answer(answer: Answer, number: int, *, is_latest: bool) -> str:
-    if answer.outcome == "no_articles":
-        start = button(text.NO_ARTICLES_BUTTON, "add-articles", "aq-button aq-primary")
-        return notice("quiet", text.NO_ARTICLES_TITLE, text.NO_ARTICLES_TEXT, start)
-    window = window_html(answer.date_window, number, is_removable=is_latest) if answer.date_window is not None else ""
-    if answer.outcome == "not_in_articles":
-        return window + notice("quiet", text.NOT_IN_ARTICLES_TITLE, text.NOT_IN_ARTICLES_TEXT) + _meta(answer)
-    unsure = " aq-unsure" if _confidence_words(answer) == text.CONFIDENCE_WORDS[-1][1] else ""
-    short = f'<p class="aq-short-answer{unsure}">{escape(answer.short_answer)}</p>' if answer.short_answer else ""
-    body = f'<div class="aq-answer">{paragraphs(_with_chips(answer, number))}</div>'
-    return window + short + body + notes_html(answer.notes) + _meta(answer)
+def _written(exchange: Exchange, number: int) -> str:
+    """The text under the short answer; nothing where it would only say the quote again."""
+    answer = exchange.answer
+    if answer is not None:
+        if _only_repeats(answer, exchange):
+            return ""
+        return f'<div class="aq-answer">{paragraphs(with_chips(answer, number))}</div>'
+    _, written = exchange.draft_parts
+    if written:
+        return f'<div class="aq-answer aq-draft">{paragraphs(escape(written))}</div>'
+    if not exchange.is_under_way or exchange.options.mode == "fast":
+        return ""
+    lines = '<span class="aq-skeleton"></span>' * 2
+    return f'<div class="aq-answer aq-draft" aria-hidden="true"><p>{lines}</p></div>'
 
 
-def _found(evidence: Answer, number: int) -> str:
-    """The words that the evidence gives, with the sentence they stand in, while the model has not written yet."""
-    short = f'<p class="aq-short-answer">{escape(evidence.short_answer or "")}</p>'
-    quoted = paragraphs(_with_chips(evidence, number))
-    return f'<div class="aq-found">{short}<div class="aq-answer">{quoted}</div></div>'
+def _only_repeats(answer: Answer, exchange: Exchange) -> bool:
+    written = " ".join(plain_answer(answer).removeprefix(answer.short_answer or "").split())
+    lead = " ".join(exchange.lead.quote.split()) if exchange.lead is not None else ""
+    return written in ("", lead)
 
 
-def _with_chips(answer: Answer, number: int) -> str:
-    """The answer's text with a chip for each marker that stands for a citation; other brackets stay text."""
-    quotes = {citation.marker: citation.quote for citation in answer.citations}
-    pieces = []
-    position = 0
-    for match in _MARKER.finditer(answer.answer):
-        marker = int(match.group(1))
-        if marker not in quotes:
-            continue
-        pieces += [escape(answer.answer[position : match.start()].rstrip(" ")), _chip(marker, quotes[marker], number)]
-        position = match.end()
-    return "".join(pieces) + escape(answer.answer[position:])
+def _after(exchange: Exchange, number: int, *, is_latest: bool) -> str:
+    if exchange.answer is None:
+        return ""
+    return notes_html(exchange.answer.notes) + _actions(exchange, number, is_latest=is_latest)
 
 
-def _chip(marker: int, quote: str, number: int) -> str:
-    shown = quote if len(quote) <= _MAX_TOOLTIP_CHARS else quote[: _MAX_TOOLTIP_CHARS - 1] + "…"
-    tooltip = escape(text.CITATION_TOOLTIP.format(marker=marker, quote=f"“{shown}”"))
-    return (
-        f'<button type="button" class="aq-chip" data-action="source" data-exchange="{number}" data-marker="{marker}" '
-        f'title="{tooltip}" aria-label="{tooltip}">{marker}</button>'
-    )
+def _actions(exchange: Exchange, number: int, *, is_latest: bool) -> str:
+    """What can be done with an answer: copy it, read its sources, ask again, change the question."""
+    answer = exchange.answer
+    buttons = ""
+    if answer is not None:
+        buttons += _copy_button(text.COPY, plain_answer(answer))
+        buttons += _copy_button(text.COPY_WITH_SOURCES, answer_with_sources(answer))
+    if exchange.passages:
+        buttons += button(text.SOURCES_BUTTON, "sources", "aq-action aq-on-phones", exchange=number)
+    if is_latest:
+        buttons += button(text.EDIT, "edit", "aq-action", exchange=number)
+        buttons += button(text.RETRY, "again", "aq-action", exchange=number)
+    return f'<div class="aq-actions-row">{buttons}</div>'
 
 
-def _meta(answer: Answer) -> str:
-    """How sure the answer is, in words, what the question was understood as, and how long it took."""
-    seconds = f"<span>{answer.seconds.total:.1f} s</span>"
-    if answer.standalone_question.strip() != answer.question.strip():
-        seconds = f"<span>{escape(text.UNDERSTOOD_AS.format(question=answer.standalone_question))}</span>{seconds}"
-    if answer.outcome != "answered":
-        return f'<p class="aq-meta">{seconds}</p>'
-    words = _confidence_words(answer)
-    tooltip = text.CONFIDENCE_TOOLTIP.format(tenths=max(0, min(10, round(answer.confidence * 10))))
-    level = words.split()[0].lower()
-    return (
-        f'<p class="aq-meta"><span class="aq-confidence aq-{level}" title="{escape(tooltip)}">{escape(words)}</span>'
-        f"{seconds}</p>"
-    )
-
-
-def _confidence_words(answer: Answer) -> str:
-    lowest = text.CONFIDENCE_WORDS[-1][1]
-    return next((words for floor, words in text.CONFIDENCE_WORDS if answer.confidence >= floor), lowest)
+def _copy_button(label: str, words: str) -> str:
+    return button(label, "copy", "aq-action", copy=words, copied=text.COPIED, copy_failed=text.COPY_FAILED)

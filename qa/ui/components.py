@@ -12,9 +12,9 @@ from qa.ui.assets import PANEL_SCRIPT
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def html_panel(value: str, css_class: str) -> gr.HTML:
+def html_panel(value: str, css_class: str, *, script: str = PANEL_SCRIPT) -> gr.HTML:
     """HTML made on the server, whose buttons raise ``select`` events."""
-    return gr.HTML(value, js_on_load=PANEL_SCRIPT, apply_default_css=False, elem_classes=css_class)
+    return gr.HTML(value, js_on_load=script, apply_default_css=False, elem_classes=css_class)
 
 
 def event_data(event: gr.EventData) -> dict[str, Any]:

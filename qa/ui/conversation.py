@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from index.types import RetrievedPassage
 from qa.types import Answer, Citation, Event, EvidenceFound, TextWritten, Turn
+from qa.ui.ask_options import AskOptions
 
 _MARKERS = re.compile(r"\s?\[\d{1,3}\]")
 
@@ -28,8 +29,8 @@ class Phase(StrEnum):
 class Exchange:
     """A question and all that is known of its answer so far.
 
-    ``use_date_window``: whether articles of the days it speaks of count for more; ``evidence``: what the passages alone
-    say, shown until the model writes.
+    ``use_date_window``: whether articles of the days it speaks of count for more; ``options``: what else it is asked
+    with; ``evidence``: what the passages alone say, shown until the answer is whole.
     """
 
     question: str
@@ -40,6 +41,7 @@ class Exchange:
     answer: Answer | None = None
     problem: str | None = None
     use_date_window: bool = True
+    options: AskOptions = field(default_factory=AskOptions)
 
     @property
     def is_under_way(self) -> bool:
@@ -55,6 +57,30 @@ class Exchange:
 
     def passage(self, rank: int) -> RetrievedPassage | None:
         return next((retrieved for retrieved in self.passages if retrieved.rank == rank), None)
+
+    @property
+    def shown(self) -> Answer | None:
+        """The answer, or what the evidence alone says until there is one; None while neither answers."""
+        known = self.answer or self.evidence
+        return known if known is not None and known.outcome == "answered" else None
+
+    @property
+    def draft_parts(self) -> tuple[str, str]:
+        """The short answer that the model decided on and the text it has written under it so far."""
+        short, _, written = self.draft.partition("\n\n")
+        return short.strip(), written.strip()
+
+    @property
+    def lead(self) -> Citation | None:
+        """The quote to show with the short answer: the one that was shown first, as long as it holds the answer."""
+        shown = self.shown
+        if shown is None:
+            return None
+        short = (shown.short_answer or "").casefold()
+        earlier = self.evidence.citations if self.evidence is not None else ()
+        candidates = (*earlier, *shown.citations)
+        holding = (citation for citation in candidates if short and short in citation.quote.casefold())
+        return next(holding, shown.citations[0] if shown.citations else None)
 
 
 Conversation = tuple[Exchange, ...]

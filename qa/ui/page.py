@@ -10,6 +10,7 @@ from qa.ui import text
 from qa.ui.api import add_endpoints
 from qa.ui.articles_html import Page
 from qa.ui.articles_panel import ArticlesPanel
+from qa.ui.ask_options import AskOptions
 from qa.ui.ask_panel import AskPanel
 from qa.ui.endpoints import Endpoints
 from qa.ui.guarded_blocks import GuardedBlocks, upload_folder
@@ -49,16 +50,16 @@ def build_blocks(
         asking.wire()
         articles.wire()
 
-        def follow(page: Page, opened: str | None) -> list[str]:
-            """The list and the invitation to ask, after the articles changed."""
-            return [articles.refresh(page, opened), asking.invitation()]
+        def follow(page: Page, opened: str | None, options: AskOptions) -> list[str]:
+            """The list, the invitation to ask and the sources to choose from, after the articles changed."""
+            return [articles.refresh(page, opened), asking.invitation(), asking.form(options)]
 
-        w = articles.widgets
+        w, composer = articles.widgets, asking.widgets.composer
         status.wire(
             blocks,
             follow,
-            inputs=[w.page, w.opened],
-            outputs=[w.listing, asking.widgets.empty],
+            inputs=[w.page, w.opened, composer.options],
+            outputs=[w.listing, asking.widgets.empty, composer.form],
             conversation=asking.widgets.conversation,
         )
     # Only what is off the queue may be called directly: the status line's ticks.

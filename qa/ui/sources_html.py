@@ -31,6 +31,11 @@ def sources_html(conversation: Conversation, number: int | None = None) -> str:
     return _panel(text.SOURCES_TITLE, f'<p class="aq-hint">{escape(text.SOURCES_EMPTY)}</p>', number)
 
 
+def close_sheet_button() -> str:
+    """The way back to the conversation where the panel lies over it: on phones."""
+    return button(text.BACK_TO_CHAT, "close-sheet", "aq-button aq-sheet-close")
+
+
 def _evidence(exchange: Exchange, number: int) -> str:
     if not exchange.passages:
         waiting = '<div class="aq-card aq-waiting"></div>' * 2 if exchange.is_under_way else _hint()
@@ -100,4 +105,5 @@ def _hint() -> str:
 
 def _panel(title: str, body: str, number: int | None) -> str:
     shown = "" if number is None else f' data-exchange="{number}"'
-    return f'<section class="aq-panel" aria-label="{escape(title)}"{shown}><h2>{escape(title)}</h2>{body}</section>'
+    head = f"{close_sheet_button()}<h2>{escape(title)}</h2>"
+    return f'<section class="aq-panel" aria-label="{escape(title)}"{shown}>{head}{body}</section>'

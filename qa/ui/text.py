@@ -23,6 +23,7 @@ AS_OF_TOOLTIP = "Optional: the day the question is asked on. Articles from aroun
 SEND = "Ask"
 STOP = "Stop"
 RETRY = "Ask again"
+EDIT = "Edit question"
 NEW_CONVERSATION = "Start over"
 YOU = "You asked"
 
@@ -36,22 +37,79 @@ FAILED_TITLE = "This question was not answered"
 FAILED_UNEXPECTED = "Something went wrong inside the program; its log says what. Your question is kept: ask again."
 
 NOT_IN_ARTICLES_TITLE = "The articles do not say"
-NOT_IN_ARTICLES_TEXT = (
-    "No passage answers this question. The closest ones are listed, so that you can judge for yourself."
-)
 NO_ARTICLES_TITLE = "There are no articles yet"
 NO_ARTICLES_TEXT = "Add one in the Articles tab (a file, several, or pasted text) and ask again."
 NO_ARTICLES_BUTTON = "Add articles"
 
 UNDERSTOOD_AS = "Understood as “{question}”"
 CONFIDENCE_WORDS = ((0.85, "High confidence"), (0.6, "Medium confidence"), (0.0, "Low confidence"))
-CONFIDENCE_TOOLTIP = "At this level, about {tenths} of 10 short answers are right."
-CITATION_TOOLTIP = "Source {marker}: {quote}"
+CONFIDENCE_MEANING = (
+    "Right {often} at this level, measured on questions whose answers are known. The quote shows what it rests on."
+)
+CONFIDENCE_TENTHS = "about {tenths} times in 10"
+CONFIDENCE_ABOVE = "more than 9 times in 10"
+CONFIDENCE_BELOW = "less than 2 times in 10"
+CHECKING = "Being checked"
+CHIP_LABEL = "Source {marker}: {source}, {day}"
 WINDOW_TOOLTIP = "Articles of these days count for more; others are found too."
 WINDOW_REMOVE = "Ask again without “{phrase}”"
-WINDOW_REMOVE_SIGN = "×"
 NOTES_LABEL = "Notes on this answer"
 UPDATED_ON = "updated on {day}"
+
+# Asking: filters and actions
+FILTERS = "Filters"
+FILTERS_HINT = "They hold for every question until you remove them."
+FILTERS_ACTIVE = "The next question is asked with"
+FILTERS_IMPOSSIBLE = "The first day comes after the last one: nothing can be found."
+FILTER_AFTER = "Published from"
+FILTER_BEFORE = "Published until"
+FILTER_SOURCE = "Source"
+FILTER_ANY_SOURCE = "Any source"
+FILTER_AFTER_CHIP = "From {day}"
+FILTER_BEFORE_CHIP = "Until {day}"
+FILTER_SOURCE_CHIP = "Only {source}"
+AS_OF_CHIP = "As of {day}"
+FILTER_REMOVE = "Remove “{filter}”"
+REMOVE_SIGN = "×"
+MODE_FAST = "Quotes only"
+MODE_FAST_HINT = "Faster: the short answer with its quote, and nothing written under it."
+MODE_FAST_CHIP = "Quotes only"
+EDITING = "Editing your last question"
+EDITING_STOP = "Keep the last question and ask a new one"
+QUESTION_TOO_LONG = "The question has {length} characters; at most {most} are taken."
+ANSWERED_IN = "Answered in {seconds} s"
+COPY = "Copy"
+COPY_WITH_SOURCES = "Copy with sources"
+COPY_SOURCES_TITLE = "Sources"
+COPIED = "Copied"
+COPY_FAILED = "Your browser did not allow copying"
+SOURCES_BUTTON = "Sources"
+SAID_SHORT_ANSWER = "Short answer: {answer}. More is being written."
+SAID_DONE = "Answered: {answer}. Quotes: {count}."
+SAID_STOPPED = "Stopped."
+EMPTY_HINTS = (
+    ("The short answer comes first,", "with the sentence it was found in."),
+    ("Every sentence names its source.", "Point at a number to see the quote; click it to read on in the article."),
+    ("Narrow it down", "with Filters: days, a source, or the day to look back from."),
+)
+SHORTCUTS_TITLE = "Keyboard"
+SHORTCUTS = (
+    ("/", "to the question"),
+    ("Enter", "asks"),
+    ("Shift + Enter", "new line"),
+    ("Esc", "closes, or stops the answer"),
+)
+
+# Asking: no answer
+NOT_FOUND_READ = "None of the {count} passages that came closest answers this question."
+NOT_FOUND_NOTHING = "No passage was found for this question."
+LOOKED_FOR = "Looked for"
+LOOKED_WINDOW = "Days"
+LOOKED_FILTERS = "Where"
+LOOKED_EVERYWHERE = "all articles"
+CLOSEST_ARTICLES = "The closest articles"
+REMEDIES = "What you can do"
+WITHOUT_FILTERS = "Ask again without filters"
 
 # Sources
 SOURCES_TITLE = "Sources"
@@ -73,6 +131,7 @@ NO_DATE = "no date"
 
 # Reading an article
 BACK_TO_SOURCES = "Back to sources"
+BACK_TO_CHAT = "Back to the conversation"
 CLOSE_ARTICLE = "Close"
 ARTICLE_CHANGED = "The article was revised after this answer; the quoted words are no longer in it."
 REVISIONS = "{count} revisions"

@@ -30,6 +30,8 @@ def make_theme() -> gr.themes.Base:
         block_radius="12px",
         input_background_fill="white",
         input_background_fill_dark="#1f1e1c",
+        input_placeholder_color="#6b675f",
+        input_placeholder_color_dark="#a29d92",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
         button_primary_background_fill_dark="*primary_400",

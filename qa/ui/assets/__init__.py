@@ -1,4 +1,4 @@
-"""The page's own style sheet and script, read once; knows nothing of when they are used."""
+"""The page's own style sheets and scripts, read once; knows nothing of when they are used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 
-STYLE_SHEET = (_FOLDER / "page.css").read_text(encoding="utf-8")
-PANEL_SCRIPT = (_FOLDER / "panel.js").read_text(encoding="utf-8")
+
+def _joined(*names: str) -> str:
+    return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
+
+
+STYLE_SHEET = _joined("page.css", "ask.css")
+PANEL_SCRIPT = _joined("panel.js")
+ASK_SCRIPT = _joined("popover.js", "ask.js")
 ICON = _FOLDER / "icon.svg"

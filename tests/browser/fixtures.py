@@ -1,0 +1,35 @@
+"""A browser for a module's tests and a way to open pages in it; knows nothing of what is on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Error, sync_playwright
+
+from tests.browser.pages import FLAGS, Pages
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Needs Chromium (``ARTICLE_QA_CHROMIUM``, /usr/bin/chromium, or the one that Playwright installs)."""
+    installed = os.environ.get("ARTICLE_QA_CHROMIUM", "/usr/bin/chromium")
+    executable = installed if Path(installed).exists() else None
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        except Error as error:
+            pytest.skip(f"no Chromium to test with: {error.message.splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Pages]:
+    """Opens pages; afterwards none of them may have had an error or asked for anything elsewhere."""
+    pages = Pages(browser)
+    yield pages
+    pages.close()
+    assert pages.problems == []
