@@ -146,7 +146,7 @@ def _written(exchange: Exchange, number: int) -> str:
 def _only_repeats(answer: Answer, exchange: Exchange) -> bool:
     written = " ".join(plain_answer(answer).removeprefix(answer.short_answer or "").split())
     lead = " ".join(exchange.lead.quote.split()) if exchange.lead is not None else ""
-    return written in ("", lead)
+    return written.rstrip(".") in ("", lead.rstrip("."))
 
 
 def _after(exchange: Exchange, number: int, *, is_latest: bool) -> str:

@@ -157,7 +157,8 @@ class AskPanel:
             again = replace(again, options=last.options.without_filters(), use_date_window=last.use_date_window)
         elif action != "again":
             return self._skipped()
-        return [*self.shown_updates((*conversation[:-1], again)), *self._composed(options)]
+        composed = self._composed(options, with_form=action == "drop-filters")
+        return [*self.shown_updates((*conversation[:-1], again)), *composed]
 
     def edit(self, conversation: Conversation, options: AskOptions, event: gr.EventData) -> Updates:
         """Put the last question back into its box; what is sent next takes its place."""
@@ -233,10 +234,17 @@ class AskPanel:
             gr.update(interactive=bool(conversation)),
         ]
 
-    def _composed(self, options: AskOptions, *, question: str | None = None, is_editing: bool = False) -> Updates:
-        """Updates for the composer's part of ``widgets.asking``; ``question`` None leaves the box as it is."""
+    def _composed(
+        self, options: AskOptions, *, question: str | None = None, is_editing: bool = False, with_form: bool = False
+    ) -> Updates:
+        """Updates for the composer's part of ``widgets.asking``.
+
+        :param question: What stands in the box; None leaves it as it is.
+        :param with_form: Whether the options were changed elsewhere than in the form, so that it must follow.
+        """
         box = gr.skip() if question is None else question
-        return [box, options, is_editing, self.form(options), chips_html(options, is_editing=is_editing)]
+        form = self.form(options) if with_form else gr.skip()
+        return [box, options, is_editing, form, chips_html(options, is_editing=is_editing)]
 
     def _skipped(self) -> Updates:
         return [gr.skip()] * len(self.widgets.asking)

@@ -36,14 +36,14 @@ def skeleton_html() -> str:
     """The place of a short answer that is being looked for."""
     return (
         f'<div class="aq-lead aq-lead-waiting" aria-hidden="true"><p class="aq-short-answer">{_SKELETON}</p>'
-        f'<div class="aq-lead-evidence">{_SKELETON * 2}</div><p class="aq-lead-foot">{_SKELETON}</p></div>'
+        f'<div class="aq-lead-evidence">{_SKELETON * 3}</div><p class="aq-lead-foot">{_SKELETON}</p></div>'
     )
 
 
 def _evidence(exchange: Exchange, short: str, number: int) -> str:
     citation = exchange.lead
     if citation is None:
-        lines = _SKELETON * 2 if exchange.is_under_way else ""
+        lines = _SKELETON * 3 if exchange.is_under_way else ""
         return f'<div class="aq-lead-evidence" aria-hidden="true">{lines}</div>' if lines else ""
     quote = marked(citation.quote, [(span, "") for span in [_span_of(short, citation.quote)] if span is not None])
     same = next((c for c in exchange.citations if _overlap(c, citation)), None)

@@ -14,6 +14,7 @@ from qa.date_windows import DateSource, DateWindow
 from qa.types import Note
 from qa.ui import text
 from qa.ui.answer_html import earlier_html, latest_html
+from qa.ui.ask_options import AskOptions
 from qa.ui.ask_panel import AskPanel
 from qa.ui.conversation import Exchange, Phase
 from qa.ui.sources_html import sources_html
@@ -52,7 +53,7 @@ def test_the_window_is_shown_above_the_answer_with_a_way_to_remove_it() -> None:
 
 def test_a_question_without_an_answer_shows_its_window_too() -> None:
     html = latest_html((without_answer(date_window=WINDOW),))
-    assert html.index("aq-window") < html.index(text.NOT_IN_ARTICLES_TITLE)
+    assert html.index("aq-window") < html.index("aq-not-found")
     assert "drop-window" in html
 
 
@@ -71,7 +72,12 @@ def test_an_earlier_answer_keeps_its_window_but_cannot_be_asked_again() -> None:
 def test_notes_stand_under_the_answer() -> None:
     notes = (Note("age", "From an article of 12 March 2022, 8 months before."), Note("earlier", "Earlier: 10."))
     html = latest_html((replace(DONE, answer=replace(ANSWER, notes=notes)),))
-    assert html.index("aq-answer") < html.index("aq-note-age") < html.index("aq-note-earlier") < html.index("aq-meta")
+    assert (
+        html.index("aq-answer")
+        < html.index("aq-note-age")
+        < html.index("aq-note-earlier")
+        < html.index("aq-actions-row")
+    )
     assert "From an article of 12 March 2022, 8 months before." in html
 
 
@@ -106,16 +112,16 @@ def panel(service: FakeService) -> AskPanel:
         return AskPanel(service, examples=("Who?",), num_parallel=1)
 
 
-def pressed(exchange: object) -> gr.EventData:
-    return gr.EventData(None, {"action": "drop-window", "exchange": exchange})
+def pressed(exchange: object, action: str = "drop-window") -> gr.EventData:
+    return gr.EventData(None, {"action": action, "exchange": exchange})
 
 
 def test_removing_the_window_asks_the_last_question_again_without_it(service: FakeService, panel: AskPanel) -> None:
     before = Exchange("What is it?", Phase.DONE, passages=PASSAGES, answer=replace(ANSWER, date_window=None))
-    updates = panel.start_without_window((before, DONE), pressed("1"))
-    conversation = updates[0]
-    assert conversation == (before, Exchange(LICENCE_QUESTION, use_date_window=False))
-    *_, last = panel.answer(conversation, "2022-11-10")
+    asked = replace(DONE, options=AskOptions(as_of="2022-11-10"))
+    conversation = panel.start_again((before, asked), AskOptions(), pressed("1"))[0]
+    assert conversation == (before, Exchange(LICENCE_QUESTION, use_date_window=False, options=asked.options))
+    *_, last = panel.answer(conversation)
     assert last[0][-1].phase is Phase.DONE
     assert service.asked[-1]["question"] == LICENCE_QUESTION
     assert service.asked[-1]["as_of"] == "2022-11-10"
@@ -124,19 +130,47 @@ def test_removing_the_window_asks_the_last_question_again_without_it(service: Fa
 
 def test_asking_again_brings_the_window_back(service: FakeService, panel: AskPanel) -> None:
     without = replace(DONE, use_date_window=False)
-    conversation = panel.start_again((without,))[0]
+    conversation = panel.start_again((without,), AskOptions(), pressed("0", "again"))[0]
     assert conversation == (Exchange(LICENCE_QUESTION),)
-    list(panel.answer(conversation, None))
+    list(panel.answer(conversation))
     assert "use_date_window" not in service.asked[-1]
 
 
 @pytest.mark.parametrize("exchange", [0, "7", "x", None, -1])
 def test_removal_of_any_other_window_changes_nothing(exchange: object, panel: AskPanel) -> None:
-    updates = panel.start_without_window((DONE, DONE), pressed(exchange))
+    updates = panel.start_again((DONE, DONE), AskOptions(), pressed(exchange))
     assert all(update == gr.skip() for update in updates)
 
 
 def test_nothing_is_asked_again_while_a_question_is_under_way(panel: AskPanel) -> None:
-    updates = panel.start_without_window((DONE, replace(DONE, phase=Phase.WRITING)), pressed(1))
+    updates = panel.start_again((DONE, replace(DONE, phase=Phase.WRITING)), AskOptions(), pressed("1"))
     assert all(update == gr.skip() for update in updates)
-    assert all(update == gr.skip() for update in panel.start_without_window((), pressed(-1)))
+    assert all(update == gr.skip() for update in panel.start_again((), AskOptions(), pressed("-1")))
+
+
+def test_dropping_the_filters_asks_without_them_and_clears_them(panel: AskPanel) -> None:
+    options = AskOptions(published_after="2022-01-01", source="A", as_of="2022-11-10", mode="fast")
+    updates = panel.start_again((replace(DONE, options=options),), options, pressed("0", "drop-filters"))
+    assert updates[0][-1].options == AskOptions(as_of="2022-11-10", mode="fast")
+    assert AskOptions(as_of="2022-11-10", mode="fast") in updates[len(panel.widgets.shown) :]
+
+
+def test_an_edited_question_takes_the_place_of_the_last_one(panel: AskPanel) -> None:
+    updates = panel.edit((DONE, DONE), AskOptions(), pressed("1", "edit"))
+    num_shown = len(panel.widgets.shown)
+    assert updates[num_shown : num_shown + 3] == [LICENCE_QUESTION, AskOptions(), True]
+    conversation = panel.start("Who else?", (DONE, DONE), AskOptions(), True)[0]
+    assert [exchange.question for exchange in conversation] == [LICENCE_QUESTION, "Who else?"]
+
+
+def test_editing_gives_up_what_is_under_way(panel: AskPanel) -> None:
+    updates = panel.edit((replace(DONE, phase=Phase.WRITING, answer=None),), AskOptions(), pressed("0", "edit"))
+    assert updates[0][-1].phase is Phase.STOPPED
+
+
+def test_without_a_writing_model_only_quotes_are_asked_for(panel: AskPanel, service: FakeService) -> None:
+    with_writer = service.status()
+    service.status = lambda: with_writer | {"models": {"generator": None}}  # type: ignore[method-assign]
+    *_, last = panel.answer((Exchange(LICENCE_QUESTION),))
+    assert service.asked[-1]["mode"] == "fast"
+    assert last[0][-1].options.mode == "fast"

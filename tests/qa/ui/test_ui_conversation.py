@@ -100,15 +100,16 @@ def test_history_is_plain_text_without_markers() -> None:
 
 def test_the_short_answer_stands_first() -> None:
     html = latest_html((DONE,))
-    assert html.index("aq-short-answer") < html.index("aq-answer") < html.index("aq-meta")
+    assert html.index("aq-short-answer") < html.index("aq-lead-evidence") < html.index('"aq-answer"')
     assert "High confidence" in html
+    assert "about 9 times in 10" in html
 
 
 def test_markers_of_citations_become_chips_and_others_stay_text() -> None:
     odd = replace(ANSWER, answer="One. [1] Two [7] and [x].", citations=ANSWER.citations[:1])
     html = latest_html((replace(DONE, answer=odd),))
-    assert html.count('class="aq-chip"') == 1
-    assert 'data-marker="1"' in html
+    assert html.count('class="aq-chip"') == 2  # at the quote and at its sentence
+    assert html.count('data-marker="2"') == 0
     assert "Two [7] and [x]." in html
 
 
@@ -135,17 +136,39 @@ def test_what_the_evidence_says_is_shown_with_its_quote_until_the_model_writes()
     reading = Exchange(LICENCE_QUESTION, Phase.WRITING, evidence=EVIDENCE, passages=PASSAGES)
     html = latest_html((reading,))
     assert '<p class="aq-short-answer">Reform Commission</p>' in html
-    assert QUOTE in html
+    assert "<mark>Reform Commission</mark>" in html
     assert html.count('class="aq-chip"') == 1
     assert 'aria-busy="true"' in html
-    writing = latest_html((replace(reading, draft="The National"),))
-    assert "The National" in writing
-    assert QUOTE not in writing
+
+
+def test_the_quote_stays_while_the_model_writes_under_it() -> None:
+    reading = Exchange(LICENCE_QUESTION, Phase.WRITING, evidence=EVIDENCE, passages=PASSAGES)
+    writing = latest_html((replace(reading, draft="Reform Commission\n\nThe licence must"),))
+    assert "<mark>Reform Commission</mark>" in writing
+    assert writing.index("<blockquote>") < writing.index("The licence must</p>")
+    decided = latest_html((replace(reading, draft="The National Development and Reform Commission"),))
+    assert '<p class="aq-short-answer">The National Development and Reform Commission</p>' in decided
+    assert escape(text.CHECKING) in decided
+
+
+def test_the_quote_that_was_shown_first_stays_when_it_holds_the_answer() -> None:
+    done = replace(DONE, evidence=EVIDENCE)
+    assert done.lead is EVIDENCE.citations[0]
+    other = replace(ANSWER, short_answer="NIO", citations=ANSWER.citations[1:])
+    assert replace(done, answer=other).lead is other.citations[0]
+
+
+def test_a_text_that_only_repeats_the_quote_is_not_written_twice() -> None:
+    fast = replace(DONE, answer=EVIDENCE, evidence=EVIDENCE)
+    html = latest_html((fast,))
+    assert '<div class="aq-answer' not in html
+    shown = html[: html.index("aq-actions-row")]
+    assert shown.count("The licence must come from") == 1
 
 
 def test_what_the_evidence_says_stays_when_the_writing_is_stopped() -> None:
     html = latest_html((Exchange(LICENCE_QUESTION, Phase.STOPPED, evidence=EVIDENCE, passages=PASSAGES),))
-    assert QUOTE in html
+    assert "<mark>Reform Commission</mark>" in html
     assert escape(text.STOPPED) in html
 
 
@@ -156,7 +179,7 @@ def test_evidence_that_says_nothing_is_not_shown() -> None:
 
 
 def test_a_stopped_draft_stays_and_says_so() -> None:
-    html = latest_html((Exchange("Who?", Phase.STOPPED, draft="The Nat"),))
+    html = latest_html((Exchange("Who?", Phase.STOPPED, draft="NIO\n\nThe Nat"),))
     assert "The Nat" in html
     assert escape(text.STOPPED) in html
 
