@@ -9,6 +9,7 @@ function openSheet() {
   const side = document.querySelector(".aq-ask > .aq-side");
   if (!side || !matchMedia("(max-width: 860px)").matches) return;
   side.closest(".aq-ask").classList.add("aq-sheet-open");
+  document.body.style.overflow = "hidden";
   side.setAttribute("role", "dialog");
   side.setAttribute("aria-modal", "true");
   side.setAttribute("aria-label", side.querySelector(".aq-panel")?.getAttribute("aria-label") || "");

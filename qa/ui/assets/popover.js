@@ -103,6 +103,7 @@ const page = (window.aqPage ??= (() => {
     const panels = document.querySelector(".aq-sheet-open");
     if (!panels) return false;
     panels.classList.remove("aq-sheet-open");
+    document.body.style.overflow = "";
     const side = panels.querySelector(".aq-side");
     ["role", "aria-modal", "aria-label"].forEach((name) => side.removeAttribute(name));
     made.behindSheet().forEach((part) => { part.inert = false; });
