@@ -6,6 +6,7 @@ Gradio could serve its API over MCP itself, but then every endpoint can be calle
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -15,8 +16,10 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
 from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from index.errors import ArticleQAError
 from qa.ui import text
@@ -30,6 +33,7 @@ _INSTRUCTIONS = (
 )
 _MAX_WAITING = 32
 MCP_PATH = "/gradio_api/mcp"
+_NO_JSON = {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "the body is no JSON in UTF-8"}}
 
 Json = dict[str, Any]
 Question = Annotated[str, Field(description="The question, 1 to 2,000 characters, in natural language.")]
@@ -88,7 +92,36 @@ class _Endpoint:
         self._manager = manager
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "POST":
+            body = await Request(scope, receive).body()
+            if not _is_json(body):
+                await JSONResponse(_NO_JSON, 400)(scope, receive, send)
+                return
+            receive = _again(body, receive)
         await self._manager.handle_request(scope, receive, send)
+
+
+def _is_json(body: bytes) -> bool:
+    """Whether it can be read at all: the library fails with an internal error on bytes that are no UTF-8."""
+    try:
+        json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that gives a body that was read already, and then what comes after it."""
+    is_given = False
+
+    async def receive_again() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again
 
 
 async def _answered(calls: Calls, call: Callable[[], Json]) -> Json:

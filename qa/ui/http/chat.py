@@ -30,7 +30,7 @@ _OWNER = "article-qa"
 _PIECES = re.compile(r"\S+\s*|\s+")
 _REPLY = {
     "description": "The completion; with stream, chat.completion.chunk objects as Server-Sent Events, then [DONE].",
-    "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+    "content": {EVENT_STREAM: {}},
 }
 _ERRORS: dict[int | str, Json] = {
     400: replies.described(OpenAIError, "The request is not acceptable as it is."),

@@ -19,7 +19,7 @@ from qa.ui.problems import Problem, error_json
 Json = dict[str, Any]
 _STREAM = {
     "description": "Server-Sent Events: evidence, token (any number), then done; or error. See /schema for their data.",
-    "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+    "content": {EVENT_STREAM: {}},
 }
 
 

@@ -13,16 +13,11 @@ from index.errors import ModelError
 from index.types import Filters
 from qa.types import Event, EvidenceFound
 from tests.qa.ui.fakes import LICENCE_QUESTION, PRICE_QUESTION, QUOTE, FakeLoading, FakeService
-from tests.qa.ui.http.events import events_in
+from tests.qa.ui.http.replies import error_of, events_in
 from tests.qa.ui.serving import changed
 
 PATIENCE_SECONDS = 60
 FILTERS = {"source": "Example News", "published_after": "2022-01-01", "published_before": "31 December 2022"}
-
-
-def error_of(reply: httpx.Response) -> tuple[int, str, str]:
-    assert list(reply.json()) == ["error"]
-    return reply.status_code, reply.json()["error"]["code"], reply.json()["error"]["message"]
 
 
 def test_ask_returns_the_public_answer(client: httpx.Client) -> None:

@@ -1,10 +1,17 @@
-"""Reads Server-Sent Events as the standard says, for tests."""
+"""Reads what the HTTP API replies: errors, and Server-Sent Events as the standard says."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from typing import Any
+
+import httpx
+
+
+def error_of(reply: httpx.Response) -> tuple[int, str, str]:
+    assert list(reply.json()) == ["error"]
+    return reply.status_code, reply.json()["error"]["code"], reply.json()["error"]["message"]
 
 
 def events_in(lines: Iterable[str]) -> list[tuple[str, Any]]:
