@@ -2,6 +2,7 @@
 
 python scripts/fuzz_api.py                           # 100,000 requests
 python scripts/fuzz_api.py --requests 5000 --seed 7  # others
+python scripts/fuzz_api.py --requests 1 --first 4711 # one of them again
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ _MAX_SHOWN = 600
 def main(
     requests: Annotated[int, typer.Option(min=1, help="How many to send.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Another seed, other requests.")] = 1,
+    first: Annotated[int, typer.Option(min=0, help="The number of the first, such as that of a finding.")] = 0,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="How many at once.")] = 16,
 ) -> None:
     """Print how many replies of each status came; exit with 1 when a server error is among them (503 is none)."""
     started = time.monotonic()
 
-    def progress(tally: Tally) -> None:
+    def progress(tally: Tally, finding: Finding | None) -> None:
+        if finding is not None:
+            _show(finding)
         if tally.num_sent % _EVERY == 0:
             seconds = time.monotonic() - started
             out.print(f"{tally.num_sent:,} of {requests:,} in {seconds:.0f} s, {len(tally.findings)} findings")
@@ -44,7 +48,7 @@ def main(
     logging.disable(logging.ERROR)  # each refusal is logged, and refusals are all there is
     with one_line_errors(), tempfile.TemporaryDirectory(prefix="article-qa-fuzz-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
-        tally = fuzz(requests, seed=seed, num_parallel=parallel, progress=progress)
+        tally = fuzz(requests, seed=seed, first=first, num_parallel=parallel, progress=progress)
     _report(tally, time.monotonic() - started)
     if tally.findings:
         raise typer.Exit(1)
@@ -56,8 +60,6 @@ def _report(tally: Tally, seconds: float) -> None:
         shown = ", ".join(f"{status}: {num:,}" for status, num in sorted(statuses.items()))
         out.print(f"{way}: {statuses.total():,} requests ({shown})")
     out.print(f"{tally.num_sent:,} requests in {seconds:.0f} s, {len(tally.findings)} findings")
-    for finding in tally.findings:
-        _show(finding)
 
 
 def _show(finding: Finding) -> None:

@@ -39,19 +39,28 @@ class Tally:
 
 
 def fuzz(
-    num_requests: int, *, seed: int, num_parallel: int = 16, progress: Callable[[Tally], None] = lambda tally: None
+    num_requests: int,
+    *,
+    seed: int,
+    first: int = 0,
+    num_parallel: int = 16,
+    progress: Callable[[Tally, Finding | None], None] = lambda tally, finding: None,
 ) -> Tally:
     """Send them, some at once, until there are too many findings.
 
     :param seed: Of the requests: the same number gives the same ones, in the same order.
+    :param first: The number of the first one.
+    :param progress: Called after each, with what was wrong with its reply, if anything.
     """
-    return asyncio.run(_fuzz(num_requests, seed, num_parallel, progress))
+    return asyncio.run(_fuzz(range(first, first + num_requests), seed, num_parallel, progress))
 
 
-async def _fuzz(num_requests: int, seed: int, num_parallel: int, progress: Callable[[Tally], None]) -> Tally:
+async def _fuzz(
+    chosen: range, seed: int, num_parallel: int, progress: Callable[[Tally, Finding | None], None]
+) -> Tally:
     service, tally = FakeService(), Tally()
     app = create_site(service, max_queue=2 * num_parallel).app
-    numbers = iter(range(num_requests))
+    numbers = iter(chosen)
 
     async def send_some() -> None:
         for number in numbers:
@@ -61,9 +70,10 @@ async def _fuzz(num_requests: int, seed: int, num_parallel: int, progress: Calla
             request = request_of(seed, number)
             reply = await tried(app, request)
             tally.statuses[request.way, reply.status] += 1
-            if reply.problem is not None:
-                tally.findings.append(Finding(number, request, reply))
-            progress(tally)
+            finding = Finding(number, request, reply) if reply.problem is not None else None
+            if finding is not None:
+                tally.findings.append(finding)
+            progress(tally, finding)
             if len(tally.findings) >= _MAX_FINDINGS:
                 return
 
