@@ -102,9 +102,9 @@ class _Endpoint:
 
 
 def _is_json(body: bytes) -> bool:
-    """Whether it can be read at all: the library fails with an internal error on bytes that are no UTF-8."""
+    """Whether it can be read, and repeated in a reply: the library fails on bytes and on text that are no UTF-8."""
     try:
-        json.loads(body.decode("utf-8"))
+        json.dumps(json.loads(body.decode("utf-8")), ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         return False
     return True

@@ -90,6 +90,25 @@ def test_errors_are_one_line(url: str, name: str, arguments: dict[str, Any], mes
     assert "Traceback" not in result.content[0].text  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe{}", b'{"method": "\\ud800"}', b"[" * 100_000])
+def test_what_is_no_json_is_the_callers_fault(url: str, body: bytes) -> None:
+    """Found by fuzzing: half a surrogate pair, or bytes that are no UTF-8, were an internal error."""
+    headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+    reply = httpx.post(url, content=body, headers=headers)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, -32700)
+
+
+def test_ask_takes_the_options_of_the_page(url: str) -> None:
+    arguments = {"question": LICENCE_QUESTION, "mode": "fast", "source": "x", "published_after": "2024-01-01"}
+    options = {"history": [{"role": "user", "content": "Who?"}], "as_of": "2024-01-01", "use_date_window": False}
+    assert not call(url, "ask", {**arguments, **options}).isError
+    result = call(url, "ask", {**arguments, "mode": "slow"})
+    assert "bad_input: mode must be" in result.content[0].text  # type: ignore[union-attr]
+    listed = call(url, "articles", {"sort": "oldest", "source": "Example News"}).structuredContent
+    assert listed is not None
+    assert listed["total"] == 1
+
+
 def test_the_password_guards_the_tools() -> None:
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     accept = {"Accept": "application/json, text/event-stream"}
