@@ -6,10 +6,12 @@ texts where they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Literal, get_args
+from typing import Literal, TypeVar, cast, get_args
 
 from index.database import Database
 from index.dates import parse_date
@@ -22,6 +24,8 @@ Sort = Literal["newest", "oldest", "added", "title", "source"]
 MAX_PAGE = 1000
 _MAX_OFFSET = (1 << 63) - 1  # the largest number that SQLite takes
 _MAX_TEXT = 2_000
+_MAX_COUNTED = 50
+_Counted = TypeVar("_Counted")
 MAX_DAYS = 1_000
 _ORDERS: Mapping[str, str] = {
     "newest": "r.published_at IS NULL, r.published_at DESC, r.revision_id DESC",
@@ -101,6 +105,10 @@ class LibraryListing:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._lock = threading.Lock()
+        # What every open page asks for whenever the articles change: each is counted once.
+        self._counted: dict[object, object] = {}
+        self._counted_of: tuple[object, ...] = ()
 
     def articles(
         self, filters: ListFilters, *, offset: int = 0, limit: int = 50, sort: str = "newest"
@@ -147,7 +155,8 @@ class LibraryListing:
         if not 1 <= num_days <= MAX_DAYS:
             raise BadInputError(f"num_days={num_days}; expected 1 to {MAX_DAYS}")
         matching = _matching(filters)
-        with self._database.read() as connection:
+
+        def count(connection: sqlite3.Connection) -> list[DayCount]:
             newest = connection.execute(f"SELECT MAX(r.published_at) {matching.sql}", matching.values).fetchone()[0]
             if newest is None:
                 return []
@@ -157,7 +166,12 @@ class LibraryListing:
                 "GROUP BY 1, 2 ORDER BY 1, 2",
                 {**matching.values, "first": first},
             ).fetchall()
-        return [DayCount(str(day), str(source), int(num_articles)) for day, source, num_articles in rows]
+            return [DayCount(str(day), str(source), int(num_articles)) for day, source, num_articles in rows]
+
+        if filters == ListFilters():
+            return list(self._once(("days", num_days), count))
+        with self._database.read() as connection:
+            return count(connection)
 
     def arrivals(self, *, offset: int = 0, limit: int = 50) -> list[Arrival]:
         """The newest arrivals first: every revision that is in the library, also those revised again since.
@@ -183,14 +197,33 @@ class LibraryListing:
         :raises BadInputError: If limit is out of range.
         """
         _check_page(0, limit)
-        with self._database.read() as connection:
+
+        def count(connection: sqlite3.Connection) -> list[ArrivalCount]:
             rows = connection.execute(
                 "SELECT SUBSTR(r.accepted_at, 1, 16), SUM(r.revision_id = f.first), SUM(r.revision_id > f.first) "
                 "FROM revisions r JOIN (SELECT article_id, MIN(revision_id) AS first FROM revisions "
                 "GROUP BY article_id) f ON f.article_id = r.article_id GROUP BY 1 ORDER BY 1 DESC LIMIT ?",
                 (limit,),
             ).fetchall()
-        return [ArrivalCount(str(minute), int(added), int(revised)) for minute, added, revised in rows]
+            return [ArrivalCount(str(minute), int(added), int(revised)) for minute, added, revised in rows]
+
+        return list(self._once(("arrivals", limit), count))
+
+    def _once(self, name: object, count: Callable[[sqlite3.Connection], list[_Counted]]) -> list[_Counted]:
+        """What ``count`` gives, or gave since the last time that a revision came or went."""
+        with self._database.read() as connection:
+            # Changes whenever a revision comes or goes: ids are never given twice.
+            state = tuple(connection.execute("SELECT COUNT(*), MAX(revision_id) FROM revisions").fetchone())
+            with self._lock:
+                if self._counted_of == state and name in self._counted:
+                    return cast("list[_Counted]", self._counted[name])
+            counted = count(connection)
+        with self._lock:
+            if self._counted_of != state:
+                self._counted, self._counted_of = {}, state
+            if len(self._counted) < _MAX_COUNTED:
+                self._counted[name] = counted
+        return counted
 
 
 @dataclass(frozen=True, slots=True)

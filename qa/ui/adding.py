@@ -1,35 +1,39 @@
-"""Adds files and texts one by one, saying what became of each; knows nothing of pages or requests."""
+"""Adds files, texts and web addresses one by one, saying what became of each; knows nothing of pages or requests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from index.errors import ArticleQAError
 from index.readers import article_from_mapping
-from index.types import AddReport, Article, Rejection
+from index.types import AddReport
+from qa.ui import text_articles as words
 from qa.ui.articles_html import Verdict
 from qa.ui.background import Finished, Step, steps
 from qa.ui.endpoints import read_upload
-from qa.ui.ports import ArticleStore, Progress
+from qa.ui.ports import ArticleStore, Progress, WebAddresses
 
-Items = Iterable[Article | Rejection]
+Stored = tuple[AddReport, tuple[str, ...]]
+"""What became of one source, and notes on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file or text to add, read only when its turn comes."""
+    """One file, text or address to add, read into a store only when its turn comes."""
 
     name: str
-    read: Callable[[], Items]
+    store: Callable[[ArticleStore, Progress], Stored]
 
 
 @dataclass(frozen=True, slots=True)
 class Adding:
-    """How far adding is. ``problem`` says why stored articles could not be made searchable."""
+    """How far adding is: ``names`` are all, in order, of which the first have their verdicts. ``problem`` says why
+    stored articles could not be made searchable."""
 
+    names: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     step: Step | None = None
     is_done: bool = False
@@ -38,11 +42,35 @@ class Adding:
 
 def file_source(path: Path, name: str) -> Source:
     """An uploaded file."""
-    return Source(name, lambda: read_upload(path, name))
+    return Source(name, lambda store, progress: (store.accept(read_upload(path, name), progress=progress), ()))
 
 
 def text_source(name: str, title: str, body: str) -> Source:
-    return Source(name, lambda: [article_from_mapping({"title": title, "text": body}, name)])
+    def stored(store: ArticleStore, progress: Progress) -> Stored:
+        return store.accept([article_from_mapping({"title": title, "text": body}, name)], progress=progress), ()
+
+    return Source(name, stored)
+
+
+def address_source(addresses: WebAddresses, address: str, *, every_minutes: int = 0) -> Source:
+    """A page, feed or sitemap; read again every so often, unless that is 0 or it could not be read at all."""
+
+    def stored(store: ArticleStore, progress: Progress) -> Stored:
+        taken = addresses.take(address, progress=progress)
+        notes = taken.notes
+        if every_minutes and taken.error is None:
+            notes = (*notes, _kept(addresses, address, every_minutes))
+        return taken.report, notes
+
+    return Source(address, stored)
+
+
+def _kept(addresses: WebAddresses, address: str, every_minutes: int) -> str:
+    try:
+        addresses.keep(address, minutes=every_minutes)
+    except ArticleQAError as error:
+        return words.AGAIN_FAILED.format(error=error)
+    return words.AGAIN_NOTED.format(often=words.AGAIN.get(every_minutes, f"every {every_minutes} minutes"))
 
 
 def add_sources(collection: ArticleStore, sources: Sequence[Source]) -> Iterator[Adding]:
@@ -52,19 +80,16 @@ def add_sources(collection: ArticleStore, sources: Sequence[Source]) -> Iterator
 
     :raises ArticleQAError: If articles could not be stored.
     """
-    state = Adding()
+    state = Adding(tuple(source.name for source in sources))
     for source in sources:
-        for step in steps(partial(_store, collection, source)):
+        yield state
+        for step in steps(partial(source.store, collection)):
             if isinstance(step, Finished):
-                state = replace(state, verdicts=(*state.verdicts, Verdict(source.name, step.result)), step=None)
+                state = replace(state, verdicts=(*state.verdicts, Verdict(source.name, *step.result)), step=None)
             else:
                 state = replace(state, step=step)
             yield state
     yield from _make_searchable(collection, state)
-
-
-def _store(collection: ArticleStore, source: Source, progress: Progress) -> AddReport:
-    return collection.accept(source.read(), progress=progress)
 
 
 def _make_searchable(collection: ArticleStore, state: Adding) -> Iterator[Adding]:

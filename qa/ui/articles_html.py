@@ -1,4 +1,4 @@
-"""Articles as HTML: the list, one article to read, what became of added files; knows nothing of questions."""
+"""One article to read and what became of added files, as HTML; knows nothing of lists or questions."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ from dataclasses import dataclass
 from index.library import Revision
 from index.types import AddReport, ClusterMember
 from qa.ui import text
+from qa.ui import text_articles as words
 from qa.ui.also_in_html import also_in_html
-from qa.ui.html import Span, button, day, escape, link, list_items, marked_paragraphs, notice
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Which part of the list is shown: articles whose title, source or address contains ``query``."""
-
-    query: str = ""
-    offset: int = 0
-    size: int = 20
+from qa.ui.html import Span, button, day, escape, link, list_items, marked_paragraphs
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,40 +19,7 @@ class Verdict:
 
     name: str
     report: AddReport
-
-
-def list_html(revisions: Sequence[Revision], total: int, page: Page, opened: str | None) -> str:
-    """One page of the list; ``opened`` is the id of the article being read."""
-    if not total:
-        if page.query:
-            return f'<p class="aq-hint">{escape(text.LIST_NO_MATCH.format(query=page.query))}</p>'
-        return notice("quiet", text.LIST_EMPTY_TITLE, text.LIST_EMPTY_TEXT)
-    rows = [_row(revision, revision.article.article_id == opened) for revision in revisions]
-    return f'<ol class="aq-list">{list_items(rows)}</ol>{_paging(len(revisions), total, page)}'
-
-
-def _row(revision: Revision, is_open: bool) -> str:
-    article = revision.article
-    origin = f"{escape(article.source or text.UNKNOWN_SOURCE)} · {escape(day(article.published_at, text.NO_DATE))}"
-    current = ' aria-current="true"' if is_open else ""
-    return (
-        f'<button type="button" class="aq-row" data-action="read" data-article="{escape(article.article_id)}"{current}>'
-        f'<span class="aq-row-title">{escape(article.title)}</span><span class="aq-origin">{origin}</span></button>'
-    )
-
-
-def _paging(num_shown: int, total: int, page: Page) -> str:
-    if total <= page.size:
-        return f'<p class="aq-paging">{escape(count_words(total))}</p>'
-    first, last = page.offset + 1, page.offset + num_shown
-    newer = button(text.NEWER, "page", offset=max(0, page.offset - page.size)) if page.offset else ""
-    older = button(text.OLDER, "page", offset=page.offset + page.size) if last < total else ""
-    counted = escape(text.LIST_COUNT.format(first=f"{first:,}", last=f"{last:,}", total=f"{total:,}"))
-    return f'<div class="aq-paging"><span>{counted}</span><nav>{newer}{older}</nav></div>'
-
-
-def count_words(total: int) -> str:
-    return text.LIST_COUNT_ONE if total == 1 else text.LIST_COUNT_ALL.format(total=f"{total:,}")
+    notes: tuple[str, ...] = ()
 
 
 def article_html(
@@ -71,6 +30,8 @@ def article_html(
     num_revisions: int = 1,
     removal: str = "",
     also_in: Sequence[ClusterMember] = (),
+    revisions: str = "",
+    body: str | None = None,
 ) -> str:
     """One article, whole.
 
@@ -78,6 +39,8 @@ def article_html(
     :param quote: Offsets and words to highlight; looked for again when the article was revised since.
     :param removal: What asks whether to remove the article, safe HTML; empty when it was not asked for.
     :param also_in: Other articles that tell the same story nearly word for word.
+    :param revisions: The list of its revisions, safe HTML; their number stands for it otherwise.
+    :param body: What is shown in place of the text, safe HTML.
     """
     article = revision.article
     span = _find(article.text, quote)
@@ -85,10 +48,14 @@ def article_html(
     spans = [(span, ' class="aq-focus"')] if span is not None else []
     return (
         f'<article class="aq-panel aq-reader"><header class="aq-actions">{actions}</header>{removal}'
-        f"<h2>{escape(article.title)}</h2>{_details(revision, num_revisions)}"
-        f"{also_in_html(also_in, article.source)}{changed}"
-        f'<div class="aq-text">{marked_paragraphs(article.text, spans)}</div></article>'
+        f'<h2 tabindex="-1">{escape(article.title)}</h2>{_details(revision, 1 if revisions else num_revisions)}'
+        f"{also_in_html(also_in, article.source)}{revisions}{changed}"
+        f"{body or _text(article.text, spans)}</article>"
     )
+
+
+def _text(article_text: str, spans: Sequence[tuple[Span, str]]) -> str:
+    return f'<div class="aq-text">{marked_paragraphs(article_text, spans)}</div>'
 
 
 def _details(revision: Revision, num_revisions: int) -> str:
@@ -111,19 +78,37 @@ def _find(article_text: str, quote: tuple[Span, str] | None) -> Span | None:
     return (found, found + len(words)) if found >= 0 else None
 
 
-def adders_heading_html() -> str:
-    return f"<h2>{escape(text.ADD_TITLE)}</h2><p>{escape(text.UPLOAD_HINT)}</p>"
-
-
 def removal_html(article_id: str) -> str:
-    yes = button(text.REMOVE_YES, "remove", "aq-button aq-danger", article=article_id)
-    no = button(text.REMOVE_NO, "read", article=article_id)
-    return f'<div class="aq-confirm" role="alertdialog"><p>{escape(text.REMOVE_QUESTION)}</p>{yes}{no}</div>'
+    yes = button(words.REMOVE_YES, "remove", "aq-button aq-danger", article=article_id, key="remove-yes")
+    no = button(words.REMOVE_NO, "read", article=article_id, key="remove-no")
+    return (
+        f'<div class="aq-confirm" role="alertdialog" aria-label="{escape(words.REMOVE)}">'
+        f"<p>{escape(words.REMOVE_QUESTION)}</p>{yes}{no}</div>"
+    )
 
 
-def verdicts_html(verdicts: Sequence[Verdict], ending: str = "") -> str:
-    """One line a file: what it brought, or why it was refused. ``ending`` is safe HTML."""
-    return f'<ul class="aq-verdicts" aria-live="polite">{list_items([_verdict(v) for v in verdicts])}</ul>{ending}'
+def verdicts_html(
+    verdicts: Sequence[Verdict], ending: str = "", *, current: str = "", waiting: Sequence[str] = ()
+) -> str:
+    """One line a file: what it brought, why it was refused, how far it is, or that it waits.
+
+    :param current: The line of the file that is being read, safe HTML.
+    :param ending: What comes after the lines, safe HTML.
+    """
+    lines = [_verdict(verdict) for verdict in verdicts]
+    lines += [current] if current else []
+    lines += [waiting_html(name) for name in waiting]
+    return f'<ul class="aq-verdicts">{list_items(lines)}</ul>{ending}'
+
+
+def current_html(name: str, bar: str) -> str:
+    """A file that is being read; ``bar`` is safe HTML."""
+    return f'<div><span class="aq-file">{escape(name)}</span></div>{bar}'
+
+
+def waiting_html(name: str) -> str:
+    tag = f'<span class="aq-tag">{escape(words.WAITING)}</span>'
+    return f'<div><span class="aq-file aq-waits">{escape(name)}</span>{tag}</div>'
 
 
 def _verdict(verdict: Verdict) -> str:
@@ -134,7 +119,8 @@ def _verdict(verdict: Verdict) -> str:
     if not tags:
         tags = f'<span class="aq-tag aq-tag-rejected">{escape(text.VERDICT_EMPTY)}</span>'
     reasons = "".join(_reason(r.item, r.reason, verdict.name) for r in verdict.report.rejected[:20])
-    return f'<div><span class="aq-file">{escape(verdict.name)}</span>{tags}</div>{reasons}'
+    notes = "".join(f'<p class="aq-reason">{escape(note)}</p>' for note in verdict.notes)
+    return f'<div><span class="aq-file">{escape(verdict.name)}</span>{tags}</div>{reasons}{notes}'
 
 
 def _tag(word: str, count: int) -> str:

@@ -1,26 +1,29 @@
-"""The Articles tab: list, reader, adding, removing, rebuilding; knows nothing of questions and answers."""
+"""The Articles tab: its list and reader, and the views beside them put together; knows nothing of questions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from index.errors import ArticleQAError
 from qa.ui import text
-from qa.ui.adding import Adding, Source, add_sources, file_source, text_source
-from qa.ui.articles_html import Page, adders_heading_html, article_html, list_html, removal_html, verdicts_html
-from qa.ui.background import Finished, steps
+from qa.ui import text_articles as words
+from qa.ui.adding_panel import AddingPanel, field
+from qa.ui.arrivals_panel import ArrivalsPanel
+from qa.ui.assets import ARTICLES_SCRIPT
+from qa.ui.chart_html import MAX_DAYS, bars_of, chart_html
 from qa.ui.components import PRIVATE, event_data, html_panel, number_in
-from qa.ui.endpoints import delete_uploads
-from qa.ui.html import button, notice, progress_bar
+from qa.ui.html import notice
+from qa.ui.index_panel import IndexPanel
+from qa.ui.listing_html import Page, filters_html, found_html, list_html, skeleton_html
 from qa.ui.ports import QuestionService
-from qa.ui.waiting import loading_bars
+from qa.ui.reader_panel import Reader
 
 Updates = list[Any]
+_MAX_QUERY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,11 @@ class ArticlesWidgets:
     page: gr.State
     opened: gr.State
     search: gr.Textbox
+    filters: gr.HTML
+    found: gr.HTML
     listing: gr.HTML
     reader: gr.HTML
-    rebuild: gr.Button
-    rebuilt: gr.HTML
-    files: gr.File
-    title: gr.Textbox
-    body: gr.Textbox
-    paste: gr.Button
-    report: gr.HTML
+    chart: gr.HTML
 
 
 class ArticlesPanel:
@@ -44,171 +43,164 @@ class ArticlesPanel:
 
     def __init__(self, service: QuestionService) -> None:
         self._service = service
-        self.widgets = self._build()
+        self._reader = Reader(service)
+        with gr.Tabs(elem_classes="aq-views"):
+            with gr.Tab(words.VIEW_BROWSE, elem_id="aq-view-browse"):
+                self.widgets = _build()
+            with gr.Tab(words.VIEW_ADD, elem_id="aq-view-add"):
+                self.adding = AddingPanel(service)
+            with gr.Tab(words.VIEW_ARRIVALS, elem_id="aq-view-arrivals"):
+                self.arrivals = ArrivalsPanel(service)
+            with gr.Tab(words.VIEW_INDEX, elem_id="aq-view-index"):
+                self.index = IndexPanel(service)
 
-    def _build(self) -> ArticlesWidgets:
-        page, opened = gr.State(Page()), gr.State(None)
-        with gr.Row(elem_classes="aq-articles"):
-            with gr.Column(scale=6, min_width=320, elem_classes="aq-collection"):
-                with gr.Row(elem_classes="aq-toolbar"):
-                    search = _field(text.SEARCH_LABEL, text.SEARCH_PLACEHOLDER)
-                    rebuild = gr.Button(text.REBUILD, size="sm", scale=0, min_width=120, elem_classes="aq-plain")
-                rebuilt = html_panel("", "aq-rebuilt")
-                listing = html_panel("", "aq-listing")
-            with gr.Column(scale=5, min_width=300, elem_classes="aq-side"):
-                reader = html_panel("", "aq-reading")
-                with gr.Column(elem_classes="aq-add"):
-                    files, title, body, paste = _adders()
-                    report = html_panel("", "aq-report")
-        adding = (files, title, body, paste, report)
-        return ArticlesWidgets(page, opened, search, listing, reader, rebuild, rebuilt, *adding)
+    @property
+    def followed(self) -> list[Any]:
+        """What :meth:`follow` gives values for, once the articles changed."""
+        w, arrived = self.widgets, self.arrivals.widgets
+        return [
+            *(w.filters, w.found, w.listing, w.chart),
+            *(arrived.latest, arrived.sources, arrived.log, self.index.widgets.status),
+        ]
 
-    def wire(self) -> None:
+    def wire(self, blocks: gr.Blocks) -> None:
         """Connect the events; call once, after every component of the page exists."""
         w = self.widgets
-        writing: dict[str, Any] = {"concurrency_id": "writing", "concurrency_limit": 1}
-        view = [w.page, w.opened, w.listing, w.reader]
-        w.search.change(self.search, [w.search, w.opened], [w.page, w.listing], trigger_mode="always_last", **PRIVATE)
-        w.listing.select(self.select, [w.page, w.opened], view, **PRIVATE)
-        w.reader.select(self.select, [w.page, w.opened], view, **PRIVATE)
-        events = [
-            w.files.upload(self.add_files, [w.files], [w.report, w.files], **PRIVATE, **writing),
-            w.paste.click(self.add_text, [w.title, w.body], [w.report, w.title, w.body], **PRIVATE, **writing),
-            w.rebuild.click(self.rebuild, None, [w.rebuilt], **PRIVATE, **writing),
+        inputs = [w.page, w.opened]
+        listed = [w.page, w.found, w.listing, w.chart]
+        w.search.change(self.search, [w.search, *inputs], listed, trigger_mode="always_last", **PRIVATE)
+        w.filters.input(self.choose, inputs, listed, trigger_mode="always_last", **PRIVATE)
+        w.found.select(self.drop, inputs, [w.search, w.filters, *listed], **PRIVATE)
+        w.chart.select(self.from_chart, inputs, [w.filters, *listed], **PRIVATE)
+        view = [w.page, w.opened, w.search, w.filters, w.found, w.listing, w.chart, w.reader]
+        for panel in (w.listing, w.reader, self.arrivals.widgets.latest):
+            panel.select(self.select, inputs, view, **PRIVATE)
+        self.adding.wire(blocks, self.follow, inputs, self.followed)
+        self.arrivals.wire()
+        self.index.wire(blocks, self.follow, inputs, self.followed)
+
+    # The list
+
+    def follow(self, page: Page, opened: str | None, request: gr.Request) -> Updates:
+        """Everything that shows articles, after they changed."""
+        filters, found, listing, chart = self._all(page, opened)
+        return [
+            *(filters, found, listing, chart),
+            *(*self.arrivals.shown(request), self.index.shown()),
         ]
-        for event in events:
-            event.then(self.refresh, [w.page, w.opened], [w.listing], **PRIVATE)
 
-    # What the events do
+    def search(self, query: str | None, page: Page, opened: str | None) -> Updates:
+        page = replace(page, query=(query or "").strip()[:_MAX_QUERY].replace("\x00", ""), offset=0)
+        return [page, *self._listed(page, opened)]
 
-    def refresh(self, page: Page, opened: str | None) -> str:
+    def choose(self, page: Page, opened: str | None, event: gr.EventData) -> Updates:
+        """Another source, day or order; the controls keep what they show."""
+        data = event_data(event)
+        page = page.changed(str(data.get("field", "")), str(data.get("value", "")))
+        return [page, *self._listed(page, opened)]
+
+    def drop(self, page: Page, opened: str | None, event: gr.EventData) -> Updates:
+        """Remove one filter, or all."""
+        page = page.without(str(event_data(event).get("name", "")))
+        filters, *listed = self._all(page, opened)
+        return [page.query, filters, page, *listed]
+
+    def from_chart(self, page: Page, opened: str | None, event: gr.EventData) -> Updates:
+        """Show one source only, or another unit of time."""
+        data = event_data(event)
+        if data.get("action") == "only":
+            page = replace(page, source=str(data.get("source", ""))[:2000], offset=0)
+        else:
+            page = page.changed("unit", str(data.get("unit", "")))
+        filters, *listed = self._all(page, opened)
+        return [filters, page, *listed]
+
+    def _all(self, page: Page, opened: str | None) -> Updates:
+        """Filters, count, list and chart."""
         try:
-            revisions, total = self._service.collection.articles(offset=page.offset, limit=page.size, query=page.query)
-            if not revisions and total:  # the last page emptied while it was shown
-                revisions, total = self._service.collection.articles(limit=page.size, query=page.query)
-                page = replace(page, offset=0)
+            sources = self._service.collection.sources()
+        except ArticleQAError:
+            sources = []  # what is wrong stands in the list's place
+        return [filters_html(page, sources), *self._listed(page, opened)]
+
+    def _listed(self, page: Page, opened: str | None) -> Updates:
+        """Count, list and chart."""
+        if page.is_impossible:
+            return [found_html(0, page), list_html([], 0, page, opened, {}), ""]
+        try:
+            counts = self._service.collection.day_counts(page.filters, num_days=MAX_DAYS)
         except ArticleQAError as error:
-            return notice("error", str(error))
-        return list_html(revisions, total, page, opened)
+            return ["", notice("error", str(error)), ""]
+        return [*self._part(page, opened), chart_html(bars_of(counts, page.unit))]
 
-    def search(self, query: str | None, opened: str | None) -> Updates:
-        page = Page(query=(query or "").strip()[:200])
-        return [page, self.refresh(page, opened)]
+    def _part(self, page: Page, opened: str | None) -> Updates:
+        """Count and list."""
+        store, filters = self._service.collection, page.filters
 
-    def select(self, page: Page, opened: str | None, event: gr.EventData) -> Updates:
+        def read(offset: int) -> tuple[list[Any], int]:
+            return store.articles(
+                offset=offset,
+                limit=page.size,
+                query=filters.query,
+                source=filters.source,
+                published_after=filters.published_after,
+                published_before=filters.published_before,
+                sort=page.sort,
+            )
+
+        try:
+            revisions, total = read(page.offset)
+            if not revisions and total:  # the last page emptied while it was shown
+                page = replace(page, offset=0)
+                revisions, total = read(0)
+            revised = store.revised_on([revision.revision_id for revision in revisions])
+        except ArticleQAError as error:
+            return ["", notice("error", str(error))]
+        return [found_html(total, page), list_html(revisions, total, page, opened, revised)]
+
+    # The reader
+
+    def select(self, page: Page, opened: str | None, request: gr.Request, event: gr.EventData) -> Iterator[Updates]:
         """A row, a page or a button of the reader."""
         data = event_data(event)
-        action, article_id = data.get("action"), str(data.get("article", ""))
-        if action == "page":
+        action, article_id, token = data.get("action"), str(data.get("article", ""))[:500], str(data.get("token", ""))
+        same = [gr.skip()] * 3
+        if action == "drop":
+            page = page.without("all")
+            yield [page, opened, page.query, *self._all(page, opened), gr.skip()]
+        elif action == "page":
             page = replace(page, offset=number_in(data.get("offset")) or 0)
-            return [page, opened, self.refresh(page, opened), gr.skip()]
-        if action == "read":
-            return [page, article_id, self.refresh(page, article_id), self._reader(article_id)]
-        if action == "ask-remove":
-            return [page, opened, gr.skip(), self._reader(article_id, removal=removal_html(article_id))]
-        if action == "remove":
-            shown = self._removed(article_id)
-            return [page, None, self.refresh(page, None), shown]
-        return [page, None, self.refresh(page, None), ""]
-
-    def _reader(self, article_id: str, removal: str = "") -> str:
-        close = button(text.CLOSE_ARTICLE, "close")
-        remove = "" if removal else button(text.REMOVE, "ask-remove", "aq-button aq-danger-quiet", article=article_id)
-        try:
-            revision = self._service.collection.article(article_id)
-            num_revisions = len(self._service.collection.history(article_id))
-            also_in = self._service.collection.also_in(revision.revision_id)
-        except ArticleQAError as error:
-            return f'<div class="aq-panel">{notice("error", str(error))}</div>'
-        return article_html(
-            revision, actions=close + remove, num_revisions=num_revisions, removal=removal, also_in=also_in
-        )
-
-    def _removed(self, article_id: str) -> str:
-        try:
-            title = self._service.collection.article(article_id).article.title
-            self._service.collection.remove([article_id])
-        except ArticleQAError as error:
-            return f'<div class="aq-panel">{notice("error", str(error))}</div>'
-        return notice("good", text.REMOVED.format(title=title))
-
-    def add_files(self, paths: Sequence[str] | None) -> Iterator[Updates]:
-        files = [Path(path) for path in paths or ()]
-        try:
-            for report, _ in self._add([file_source(path, path.name) for path in files]):
-                yield [report, gr.skip()]
-        finally:
-            delete_uploads(files)
-        yield [gr.skip(), None]
-
-    def add_text(self, title: str | None, body: str | None) -> Iterator[Updates]:
-        title = (title or "").strip()
-        for report, is_stored in self._add([text_source(title or text.PASTED, title, body or "")]):
-            yield [report, *(["", ""] if is_stored else [gr.skip(), gr.skip()])]
-
-    def rebuild(self) -> Iterator[str]:
-        try:
-            yield from loading_bars(self._service)
-            for step in steps(lambda progress: self._service.collection.rebuild(progress=progress)):
-                if isinstance(step, Finished):
-                    yield notice("good", text.REBUILT.format(generation=step.result or text.STATUS_NO_GENERATION))
-                else:
-                    yield progress_bar(step.stage, step.done, step.total)
-        except ArticleQAError as error:
-            yield notice("error", str(error))
-
-    def _add(self, sources: Sequence[Source]) -> Iterator[tuple[str, bool]]:
-        """The report as HTML after each step, and whether all of it was stored by then without a refusal."""
-        try:
-            for bar in loading_bars(self._service):
-                yield bar, False
-            for state in add_sources(self._service.collection, sources):
-                refused = any(verdict.report.rejected for verdict in state.verdicts)
-                yield _report_html(state), state.is_done and not refused
-        except ArticleQAError as error:
-            yield notice("error", str(error)), False
+            yield [page, opened, *same[:2], *self._part(page, opened), gr.skip(), gr.skip()]
+        elif action in ("read", "browse"):
+            shown = self._reader.article(article_id, request)
+            yield [page, article_id, *same[:2], *self._part(page, article_id), gr.skip(), shown]
+        elif action in ("revision", "diff"):
+            shown = self._reader.revision(article_id, data.get("revision"), request, is_diff=action == "diff")
+            yield [page, opened, *same, gr.skip(), gr.skip(), shown]
+        elif action == "ask-remove":
+            yield [page, opened, *same, gr.skip(), gr.skip(), self._reader.asked_to_remove(article_id, request)]
+        elif action in ("remove", "undo"):
+            removing = action == "remove"
+            changing = self._reader.removing(article_id, request) if removing else self._reader.undoing(token, request)
+            for shown in changing:
+                yield [page, None, *same, gr.skip(), gr.skip(), shown]
+            yield [page, None, gr.skip(), *self._all(page, None), gr.skip()]
+        elif action == "forget":
+            self._reader.forget(token)
+            yield [gr.skip()] * 8
+        else:
+            yield [page, None, *same[:2], *self._part(page, None), gr.skip(), ""]
 
 
-def _report_html(state: Adding) -> str:
-    if state.step is not None:
-        ending = progress_bar(state.step.stage, state.step.done, state.step.total)
-    elif not state.is_done:
-        ending = progress_bar(text.STAGE_UPLOADED, 0, 0)
-    elif state.problem is not None:
-        ending = notice("error", text.NOT_INDEXED.format(error=state.problem))
-    elif any(verdict.report.added or verdict.report.revised for verdict in state.verdicts):
-        ending = f'<p class="aq-note">{text.INDEXED}</p>'
-    else:
-        ending = ""
-    return verdicts_html(state.verdicts, ending)
-
-
-def _adders() -> tuple[gr.File, gr.Textbox, gr.Textbox, gr.Button]:
-    gr.HTML(adders_heading_html(), apply_default_css=False)
-    files = gr.File(
-        label=text.UPLOAD_LABEL,
-        show_label=False,
-        file_count="multiple",
-        type="filepath",
-        height=132,
-        elem_classes="aq-drop",
-    )
-    body = _field(text.PASTE_TEXT_LABEL, text.PASTE_TEXT_PLACEHOLDER, lines=3, max_lines=12)
-    with gr.Row(elem_classes="aq-paste-row"):
-        title = _field(text.PASTE_TITLE_LABEL, text.PASTE_TITLE_LABEL)
-        paste = gr.Button(text.PASTE_BUTTON, size="sm", scale=0, min_width=100, elem_classes="aq-plain")
-    return files, title, body, paste
-
-
-def _field(label: str, placeholder: str, lines: int = 1, max_lines: int = 1) -> gr.Textbox:
-    """A text field whose label is for those who do not see it."""
-    return gr.Textbox(
-        label=label,
-        show_label=False,
-        placeholder=placeholder,
-        lines=lines,
-        max_lines=max_lines,
-        container=False,
-        scale=1,
-        elem_classes="aq-field",
-    )
+def _build() -> ArticlesWidgets:
+    page, opened = gr.State(Page()), gr.State(None)
+    with gr.Row(elem_classes="aq-articles"):
+        with gr.Column(scale=6, min_width=320, elem_classes="aq-collection"):
+            search = field(text.SEARCH_LABEL, text.SEARCH_PLACEHOLDER)
+            filters = html_panel(filters_html(Page(), []), "aq-filtering", script=ARTICLES_SCRIPT)
+            found = html_panel("<div class='aq-found'><p>…</p></div>", "aq-found-slot aq-live", script=ARTICLES_SCRIPT)
+            listing = html_panel(skeleton_html(), "aq-listing", script=ARTICLES_SCRIPT)
+        with gr.Column(scale=5, min_width=300, elem_classes="aq-side"):
+            reader = html_panel("", "aq-reading", script=ARTICLES_SCRIPT)
+            chart = html_panel('<div class="aq-card aq-waiting"></div>', "aq-charting", script=ARTICLES_SCRIPT)
+    return ArticlesWidgets(page, opened, search, filters, found, listing, reader, chart)

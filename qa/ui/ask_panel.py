@@ -93,9 +93,7 @@ class AskPanel:
         c.clear.click(self.clear, [c.options], w.asking, cancels=answering, **PRIVATE)
         w.latest.submit(self.edit, [w.conversation, c.options], w.asking, cancels=answering, **PRIVATE)
         c.chips.submit(self.stop_editing, [c.options], [c.is_editing, c.chips], **PRIVATE)
-        # The form is reported as a whole at each change; none is left out, and they are taken one after the other.
-        one_by_one: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 1}
-        c.form.input(self.choose, [c.is_editing], [c.options, c.chips], **one_by_one, **PRIVATE)
+        c.form.input(self.choose, [c.is_editing], [c.options, c.chips], **PRIVATE)
         for panel in (w.earlier, w.latest, w.sources):
             panel.select(self.select, [w.conversation], [w.sources], **PRIVATE)
 

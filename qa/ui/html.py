@@ -49,10 +49,16 @@ def link(url: str | None, label: str, description: str) -> str:
     )
 
 
-def button(label: str, action: str, css_class: str = "aq-button", **data: object) -> str:
-    """A button that reports ``action`` and ``data`` to the server (see assets/panel.js)."""
+def button(label: str, action: str, css_class: str = "aq-button", *, spoken: str = "", **data: object) -> str:
+    """A button that reports ``action`` and ``data`` to the server (see assets/panel.js).
+
+    :param spoken: What it is called where the label alone does not say enough; begins with the label.
+    """
     attributes = "".join(f' data-{name.replace("_", "-")}="{escape(value)}"' for name, value in data.items())
-    return f'<button type="button" class="{css_class}" data-action="{action}"{attributes}>{escape(label)}</button>'
+    name = f' aria-label="{escape(spoken)}"' if spoken else ""
+    return (
+        f'<button type="button" class="{css_class}" data-action="{action}"{name}{attributes}>{escape(label)}</button>'
+    )
 
 
 def day(iso_date: str | None, missing: str) -> str:

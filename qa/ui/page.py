@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import gradio as gr
 
 from qa.ui import text
 from qa.ui.api import add_endpoints
-from qa.ui.articles_html import Page
 from qa.ui.articles_panel import ArticlesPanel
 from qa.ui.ask_options import AskOptions
 from qa.ui.ask_panel import AskPanel
 from qa.ui.endpoints import Endpoints
 from qa.ui.guarded_blocks import GuardedBlocks, upload_folder
 from qa.ui.html import escape
+from qa.ui.listing_html import Page
 from qa.ui.ports import QuestionService
 from qa.ui.status_line import StatusLine
 
@@ -48,18 +49,18 @@ def build_blocks(
             with gr.Tab(text.TAB_ARTICLES):
                 articles = ArticlesPanel(service)
         asking.wire()
-        articles.wire()
+        articles.wire(blocks)
 
-        def follow(page: Page, opened: str | None, options: AskOptions) -> list[str]:
-            """The list, the invitation to ask and the sources to choose from, after the articles changed."""
-            return [articles.refresh(page, opened), asking.invitation(), asking.form(options)]
+        def follow(page: Page, opened: str | None, options: AskOptions, request: gr.Request) -> list[Any]:
+            """The Articles tab, the invitation to ask and the sources to choose from, after the articles changed."""
+            return [*articles.follow(page, opened, request), asking.invitation(), asking.form(options)]
 
         w, composer = articles.widgets, asking.widgets.composer
         status.wire(
             blocks,
             follow,
             inputs=[w.page, w.opened, composer.options],
-            outputs=[w.listing, asking.widgets.empty, composer.form],
+            outputs=[*articles.followed, asking.widgets.empty, composer.form],
             conversation=asking.widgets.conversation,
         )
     # Only what is off the queue may be called directly: the status line's ticks.

@@ -62,15 +62,16 @@ class StatusLine:
         """Connect the events; call once, after every component of the page exists.
 
         :param conversation: The exchanges so far; a question dismisses the notice of new articles.
-        :param follow: Called with the values of ``inputs`` when the articles changed, by whatever way; returns values
-            for ``outputs``, which show them.
+        :param follow: Called with the values of ``inputs`` and the request when the articles changed, by whatever way;
+            returns values for ``outputs``, which show them.
         """
 
-        def tick(seen: Seen, asked: Sequence[object], *values: Any) -> list[Any]:
+        def tick(seen: Seen, asked: Sequence[object], request: gr.Request, *values: Any) -> list[Any]:
             now = self.look(seen.known, num_asked=len(asked))
             if now == seen:
                 return [gr.skip()] * (3 + len(outputs))
-            followed = follow(*values) if now.index_key != seen.index_key else [gr.skip()] * len(outputs)
+            is_changed = now.index_key != seen.index_key
+            followed = follow(*values, request) if is_changed else [gr.skip()] * len(outputs)
             return [now, now.html, self._pace(now, seen), *followed]
 
         shown = [self._seen, self._line, self._timer, *outputs]

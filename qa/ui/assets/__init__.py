@@ -11,7 +11,8 @@ def _joined(*names: str) -> str:
     return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
 
 
-STYLE_SHEET = _joined("page.css", "ask.css")
+STYLE_SHEET = _joined("page.css", "ask.css", "articles.css")
 PANEL_SCRIPT = _joined("panel.js")
 ASK_SCRIPT = _joined("popover.js", "ask.js")
+ARTICLES_SCRIPT = _joined("articles.js")
 ICON = _FOLDER / "icon.svg"

@@ -66,6 +66,8 @@ class FakeCollection:
         self._lock = threading.Lock()
         self._histories: dict[str, list[Revision]] = {}
         self._number = 0
+        self._num_revisions = 0
+        self.now = "2024-05-01T10:00:00+00:00"
         self._build_seconds = build_seconds
         self.busy: Exception | None = None
         self.live: str | None = None
@@ -129,6 +131,10 @@ class FakeCollection:
         newest = max((day for day, _ in days), default="0001-01-01")
         first = date.fromordinal(max(1, date.fromisoformat(newest).toordinal() - num_days + 1)).isoformat()
         return [DayCount(*pair, num) for pair, num in sorted(Counter(days).items()) if pair[0] >= first]
+
+    def revised_on(self, revision_ids: Sequence[int]) -> dict[int, str]:
+        later = [revision for history in self._histories.values() for revision in history[:-1]]
+        return {some.revision_id: some.accepted_at[:10] for some in later if some.revision_id in revision_ids}
 
     def arrivals(self, *, offset: int = 0, limit: int = 50) -> list[Arrival]:
         found = [
@@ -250,7 +256,8 @@ class FakeCollection:
         history = self._histories.setdefault(article.article_id, [])
         if history and history[0].article.content_hash == article.content_hash:
             return "unchanged"
-        history.insert(0, Revision(len(history) + 1, article, "2024-05-01T10:00:00+00:00"))
+        self._num_revisions += 1
+        history.insert(0, Revision(self._num_revisions, article, self.now))
         return "revised" if len(history) > 1 else "added"
 
 
