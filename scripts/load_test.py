@@ -126,7 +126,8 @@ class Load:
 
 
 async def run(arguments: argparse.Namespace, url: str) -> dict[str, Any]:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    # Given up before the server does (5 seconds), which would close one just as a request goes out.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=1.0)
     headers = {"Authorization": f"Bearer {arguments.token}"} if arguments.token else {}
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=_TIMEOUT_SECONDS, headers=headers) as client:
         load = Load(client, arguments.mode, must_answer=arguments.stub)
