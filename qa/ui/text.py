@@ -131,7 +131,7 @@ NO_DATE = "no date"
 
 # Reading an article
 BACK_TO_SOURCES = "Back to sources"
-BACK_TO_CHAT = "Back to the conversation"
+BACK_TO_CHAT = "Back to the answer"
 CLOSE_ARTICLE = "Close"
 ARTICLE_CHANGED = "The article was revised after this answer; the quoted words are no longer in it."
 REVISIONS = "{count} revisions"
