@@ -42,7 +42,14 @@ def test_every_example_is_run() -> None:
     assert PAGE.count("```") == 2 * len(EXAMPLES), "blocks of other languages would not be run"
 
 
-@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+@pytest.mark.parametrize(
+    "number",
+    [
+        # Python starts and imports its libraries for each of these.
+        pytest.param(number, marks=[pytest.mark.slow] if language == "python" else [], id=f"{number}-{language}")
+        for number, (language, _) in enumerate(EXAMPLES)
+    ],
+)
 def test_the_example_works(number: int, address: str, tmp_path: Path) -> None:
     language, code = EXAMPLES[number]
     command = ["bash", "-euo", "pipefail", "-c"] if language == "bash" else [sys.executable, "-c"]

@@ -51,9 +51,9 @@ def test_an_app_that_fails_is_noticed() -> None:
 
 
 def test_malformed_requests_cause_no_server_error() -> None:
-    tally = fuzz(600, seed=11)
-    assert tally.num_sent == 600
+    tally = fuzz(300, seed=11)
+    assert tally.num_sent == 300
     assert [(f.number, f.request, f.reply) for f in tally.findings] == []
     assert {way for way, _ in tally.statuses} == {"http", "gradio", "mcp"}
     refused = sum(num for (_, status), num in tally.statuses.items() if 400 <= status < 500)
-    assert refused > 100
+    assert refused > 50
