@@ -14,7 +14,7 @@ import typer
 from qa.audit import AUDIT_FILE
 from qa.cli import articles, feedback, generations, questions, users
 from qa.cli.console import DataDir, configured, one_line_errors, quiet_libraries
-from qa.composition import build_addresses, build_parts, build_schedule
+from qa.composition import build_addresses, build_kept, build_parts, build_schedule
 from qa.service import Service
 from qa.users import USERS_FILE
 
@@ -89,6 +89,7 @@ def serve(
                 max_upload_bytes=config.serve.max_upload_mb << 20,
                 max_queue=config.serve.max_queue,
                 examples=config.serve.examples,
+                kept=build_kept(config),
             )
         finally:
             service.close()

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from qa.question_made import MadeQuestion
 
 _MAX_ROLE_CHARS = 60
-_WORD = r"[A-Z][a-zà-ÿ’'-]+(?:[A-Z][a-zà-ÿ]+)?"
+_WORD = r"(?:O[’'])?[A-ZÀ-Þ][a-zà-ÿ]+(?:[A-ZÀ-Þ’'-][A-ZÀ-Þa-zà-ÿ]+)?"
 _PERSON = rf"(?P<name>{_WORD}(?: [A-Z]\.)?(?: (?:de |van |von |bin |al-|Al |El )?{_WORD}){{1,2}})"
 _ROLES = (
     "president|minister|spokesman|spokeswoman|spokesperson|director|executive|CEO|professor|chairman|chairwoman|chair|"
@@ -21,7 +23,9 @@ _ROLES = (
     "superintendent|sheriff|pilot|physician|veterinarian|dietitian|fellow|lecturer|meteorologist|climatologist|"
     "choreographer|composer|swimmer|gymnast|designer|photographer|partner|adviser|advisor|officer"
 )
-_ROLE_AFTER = rf"(?:\d\d, )?(?P<role>(?:the |an? )?(?:[A-Za-z’'-]+ ){{0,4}}(?:{_ROLES})(?: (?:of|at|for|in) [^,.;“”()]{{3,50}})?)"
+_ROLE_AFTER = (
+    rf"(?:\d\d, )?(?P<role>(?:the |an? )?(?:[A-Za-z’'-]+ ){{0,4}}(?:{_ROLES})(?: (?:of|at|for|in) [^,.;“”()]{{3,50}})?)"
+)
 _INTRODUCED = (
     re.compile(rf"{_PERSON}, {_ROLE_AFTER}(?=[,.]| and | who |$)"),
     re.compile(rf"\b(?P<role>(?:[A-Z][\w’'-]+ ){{0,3}}(?:[a-z]+ )?(?:{_ROLES})) {_PERSON}\b"),
@@ -47,36 +51,61 @@ _NO_PERSON = frozenset(
     service services study report research researchers museum society team club league cup games society church prince
     princess king queen president minister secretary senator governor mayor judge justice general captain chief director
     dr mr mrs ms sir lord dame pope professor former speaker rep sen gov attorney chairman officer sheriff sgt lt col
-    councilwoman councilman councilmember congressman congresswoman congressperson images photo getty video watch related
+    councilwoman councilman councilmember congressman congresswoman congressperson images photo getty video
+    watch related
     """.split()
 )
+_NAME_INSIDE = re.compile(r"(?<=[a-z0-9,’] )[A-Z][\w’'&-]*")
+_COMMON = re.compile(r"\b[a-z][a-z’'-]+\b")
+_AFTER_THE = re.compile(r"\bthe ([A-Z]\w+)(?: ([A-Z]\w+))?")
 _QUOTES = re.compile(r"[“\"][^”\"]*[”\"]")
 
 
-def questions_about_people(sentence: str, text: str) -> list[MadeQuestion]:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Words of the texts around a sentence: ``names`` with a capital inside sentences, ``common`` without one,
+    ``after_the`` with a capital behind "the", at most one word between."""
+
+    names: frozenset[str]
+    common: frozenset[str]
+    after_the: frozenset[str]
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Around:
+        text = "\n".join(texts)
+        return cls(
+            frozenset(name.rstrip("’'") for name in _NAME_INSIDE.findall(text)),
+            frozenset(_COMMON.findall(text)),
+            frozenset(word for pair in _AFTER_THE.findall(text) for word in pair if word),
+        )
+
+
+def questions_about_people(sentence: str, around: Around) -> list[MadeQuestion]:
     """What somebody says whom the sentence quotes by name and role, or else who somebody is whom it introduces.
 
-    :param text: All there is around it, which shows what is no person: "environment", "the Bengals".
+    :param around: What there is around it, which shows what is no person: "environment", "the Bengals".
     """
     plain = " ".join(_QUOTES.sub("“”", sentence).split())
-    if (said := _first(plain, _QUOTED_AFTER, text)) is not None and len(said["role"]) <= _MAX_ROLE_CHARS:
+    if (said := _first(plain, _QUOTED_AFTER, around)) is not None and _is_role(said["role"]):
         return [MadeQuestion("says", f"What does {said['name']}, {said['role']}, say?", sentence)]
-    if (said := _first(plain, _QUOTED_BEFORE, text)) is not None:
+    if (said := _first(plain, _QUOTED_BEFORE, around)) is not None:
         return [MadeQuestion("says", f"What does {said['role']} {said['name']} say?", sentence)]
-    if (introduced := _first(plain, _INTRODUCED, text)) is not None:
+    if (introduced := _first(plain, _INTRODUCED, around)) is not None:
         return [MadeQuestion("is", f"Who is {introduced['name']}?", introduced["role"])]
     return []
 
 
-def _first(sentence: str, patterns: tuple[re.Pattern[str], ...], text: str) -> re.Match[str] | None:
+def _is_role(role: str) -> bool:
+    return len(role) <= _MAX_ROLE_CHARS and not re.search(r"\b(?:said|says|told|is|was|has|had|who|which|that)\b", role)
+
+
+def _first(sentence: str, patterns: tuple[re.Pattern[str], ...], around: Around) -> re.Match[str] | None:
     """The first match whose name may be a person's."""
     matches = (match for pattern in patterns for match in pattern.finditer(sentence))
-    return next((match for match in matches if _is_person(match["name"], text)), None)
+    return next((match for match in matches if _is_person(match["name"], around)), None)
 
 
-def _is_person(name: str, text: str) -> bool:
+def _is_person(name: str, around: Around) -> bool:
     words = name.lower().split()
-    if _NO_PERSON & set(words) or name.endswith(("’s", "'s", "’", "'")):
-        return False
-    is_common = any(re.search(rf"\b{re.escape(word)}\b", text) for word in words if len(word) > 2)
-    return not is_common and not re.search(rf"\bthe (?:\w+ )?{re.escape(name.split()[-1])}\b", text)
+    is_thing = name.split()[-1] in around.after_the or any(word in around.common for word in words if len(word) > 2)
+    return not _NO_PERSON & set(words) and not is_thing and not name.endswith(("’s", "'s", "’", "'"))

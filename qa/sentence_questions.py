@@ -19,12 +19,17 @@ _MONTH = "(?:January|February|March|April|May|June|July|August|September|October
 _YEAR = r"(?:1[89]|20)\d\d"
 _WEEKDAY = "(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
 _DATE = rf"(?:{_WEEKDAY},? )?(?:\d{{1,2}} {_MONTH}(?: {_YEAR})?|{_MONTH} \d{{1,2}}(?:, {_YEAR})?)"
-_WHEN = re.compile(rf"\b[Oo]n (?:{_DATE}|{_WEEKDAY}(?! (?:morning|afternoon|evening|night)))\b|\b[Ii]n (?:(?:early |late |mid-)?{_MONTH} )?{_YEAR}\b")
+_WHEN = re.compile(
+    rf"\b[Oo]n (?:{_DATE}|{_WEEKDAY}(?! (?:morning|afternoon|evening|night)))\b"
+    rf"|\b[Ii]n (?:(?:early |late |mid-)?{_MONTH} )?{_YEAR}\b"
+)
 _LEADING_WHEN = re.compile(rf"^(?:{_WHEN.pattern}),? (?=the |[A-Z])")
 _NAME = r"(?:[A-Z][\w’'&-]*)"
 _NAMES = rf"(?:{_NAME}(?: (?:of |of the |and |& |de |la |van |von |bin |al-)?{_NAME}){{0,6}})"
 _OF = rf"(?: of (?:the )?{_NAMES})?"
-_NAMED = re.compile(rf"(?P<the>[Tt]he )?(?P<name>{_NAMES})(?P<noun> [a-z]{{3,14}})?{_OF}(?:, [^,.]{{3,60}},)?")
+_NAMED = re.compile(
+    rf"(?P<the>[Tt]he )?(?P<name>{_NAMES})(?P<noun>(?:[’']s)?(?: [a-z]{{3,14}}){{0,2}}?){_OF}(?:, [^,.]{{3,60}},)?"
+)
 _DEFINITE = re.compile(rf"[Tt]he (?P<noun>(?:[a-z]{{3,12}} )?[a-z]{{3,14}}){_OF}(?:, [^,.]{{3,60}},)?")
 _CUT = re.compile(
     r"[,;:(–—]| - | (?:and|but|or|while|although|though|after|before|when|because|who|which|that|where|since|until|"
@@ -41,11 +46,14 @@ _MONEY = re.compile(
 _MONEY_VERBS = frozenset("pay raise cost spend invest lose earn receive donate pledge".split())
 _COUNT = re.compile(
     r"^(?:about |around |nearly |almost |more than |at least |some |up to |over )?"
-    r"(?:\d{1,3}(?:,\d{3})*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens of|hundreds of|thousands of)"
+    r"(?:\d{1,3}(?:,\d{3})*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:dozen|hundred|thousand)s of)"
     r" (?P<noun>(?:[a-z]{3,12} )?[a-z]{3,14}s|people|men|women|children)\b ?"
 )
 _NO_COUNT_NOUNS = frozenset(
-    "years months weeks days hours minutes seconds times percent points pages degrees others ones thousand million billion".split()
+    """
+    years months weeks days hours minutes seconds times percent points pages degrees others ones thousand million
+    billion
+    """.split()
 )
 # Words that point at something outside of the question.
 _POINTING = re.compile(
@@ -111,6 +119,8 @@ def questions_of(sentence: str, known_names: frozenset[str]) -> list[MadeQuestio
     if clause is None:
         return []
     made = [replace(one, is_whole=_is_whole(one, clause)) for one in _made(clause) if _is_good(one)]
+    if _VAGUE.match(clause.subject):  # "the company did": only who did something to it can be asked
+        made = [one for one in made if one.kind == "who"]
     return sorted(made, key=lambda one: not one.is_whole)
 
 
@@ -126,7 +136,7 @@ def _made(clause: _Clause) -> Iterator[MadeQuestion]:
     if clause.when is not None:
         yield MadeQuestion("when", f"When did {clause.subject} {base}{f' {rest}' if rest else ''}?", clause.when)
     if clause.is_name and needs_object(base):
-        if is_act(base) and re.match(r"the |[A-Z]", rest):
+        if is_act(base) and re.match(r"the |[A-Z]", rest) and " " not in clause.subject.partition("’s ")[2]:
             yield MadeQuestion("who", f"Who {clause.verb} {rest}{when}?", clause.subject)
         elif when and re.match(r"(?:a|an|plans|new) ", rest):
             yield MadeQuestion("what", f"What did {clause.subject} {base}{when}?", rest)
@@ -157,7 +167,7 @@ def _numbers(clause: _Clause, base: str, when: str) -> Iterator[MadeQuestion]:
 
 def _clause(sentence: str, known_names: frozenset[str]) -> _Clause | None:
     sentence = sentence.rstrip(" .")
-    if any(mark in sentence for mark in "“”\"?!|*[]{}<>…") or len(sentence) < 25:
+    if any(mark in sentence for mark in "?!|*[]{}<>…") or len(sentence) < 25:
         return None
     leading = _LEADING_WHEN.match(sentence)
     if leading is not None:
@@ -190,10 +200,13 @@ def _subject(words: str, known_names: frozenset[str], *, is_first: bool) -> tupl
     if match is None:
         return None
     first = match["name"].split()[0]
-    noun = (match["noun"] or "").strip()
-    if first.lower().rstrip("’'s") in _NO_NAMES or words.endswith(("’s", "'s")):
+    noun = match["noun"].split()
+    is_owned = match["noun"].startswith(("’s", "'s"))
+    if first.lower().rstrip("’'s") in _NO_NAMES or words.endswith(("’s", "'s")) or (is_owned and not noun[1:]):
         return None
-    if noun and (match["the"] is None or noun in _BAD_END or noun.endswith(("ly", "ing"))):
+    if (noun and not is_owned and match["the"] is None) or len(noun) - is_owned > 1 + is_owned:
+        return None
+    if noun and (noun[-1] in _BAD_END or noun[-1].endswith(("ly", "ing"))):
         return None
     if match["the"]:
         return f"the {words[4:]}", True

@@ -5,37 +5,34 @@ Every suggestion is made of one sentence of an article that answers it, so none 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from index.sentences import split_sentences
 from index.types import RetrievedPassage
 from index.words import content_stems
-from qa.people_questions import questions_about_people
+from qa.people_questions import Around, questions_about_people
 from qa.question_made import MadeQuestion
 from qa.sentence_questions import questions_of
 from qa.types import Answer
 
 NUM_SUGGESTIONS = 3
 _MAX_PASSAGES = 10
+_NEAR = 4  # whom an article further off introduces, nobody asked about
 _TOO_ALIKE = 0.6
-_NAME_INSIDE = re.compile(r"(?<=[a-z0-9,’] )[A-Z][\w’'&-]*")
 
 
-def suggestions(answer: Answer, asked: Sequence[str] = ()) -> list[str]:
+def suggestions(answer: Answer, asked: Sequence[str] = ()) -> list[MadeQuestion]:
     """At most three questions; none where no sentence makes a good one.
 
-    Articles that are cited come first, then those that share words with the question.
+    Articles that are cited come first, then those that share words with the question. One that ``is_whole`` is to be
+    asked by itself, the others after the answer.
 
     :param asked: Questions of the conversation so far, which are not suggested again.
     """
     passages = _in_order(answer)
-    known_names = frozenset(
-        name.rstrip("’'") for retrieved in passages for name in _NAME_INSIDE.findall(retrieved.passage.text)
-    )
     taken: list[MadeQuestion] = []
     known = [set(content_stems(question)) for question in (answer.question, answer.standalone_question, *asked)]
-    for made in sorted(_made(passages, known_names, answer), key=_order):
+    for made in sorted(_made(passages, answer), key=_order):
         words = set(content_stems(made.question))
         is_repeated = made.kind in ("is", "says") and any(one.kind == made.kind for one in taken)
         if is_repeated or any(_alike(words, other) for other in known):
@@ -44,7 +41,7 @@ def suggestions(answer: Answer, asked: Sequence[str] = ()) -> list[str]:
         taken.append(made)
         if len(taken) == NUM_SUGGESTIONS:
             break
-    return [made.question for made in taken]
+    return taken
 
 
 def _in_order(answer: Answer) -> list[RetrievedPassage]:
@@ -60,11 +57,9 @@ def _in_order(answer: Answer) -> list[RetrievedPassage]:
     return [*first, *others][:_MAX_PASSAGES]
 
 
-def _made(
-    passages: Sequence[RetrievedPassage], known_names: frozenset[str], answer: Answer
-) -> Iterator[MadeQuestion]:
+def _made(passages: Sequence[RetrievedPassage], answer: Answer) -> Iterator[MadeQuestion]:
     """One question of each sentence, in the order of the passages; sentences that the answer quotes make none."""
-    everything = "\n".join(retrieved.passage.text for retrieved in passages)
+    around = Around.of(retrieved.passage.text for retrieved in passages)
     quotes = [citation.quote for citation in answer.citations]
     cited = {citation.retrieved.passage.article_id for citation in answer.citations}
     for retrieved in passages:
@@ -74,9 +69,9 @@ def _made(
             if any(words in quote or quote in words for quote in quotes):
                 continue
             is_cited = retrieved.passage.article_id in cited
-            for made in [*questions_of(words, known_names)[:1], *questions_about_people(words, everything)]:
-                # Elsewhere "the match" would be another one, and whom a sentence introduces nobody asked about.
-                if is_cited or (made.is_whole and made.kind != "is"):
+            for made in [*questions_of(words, around.names)[:1], *questions_about_people(words, around)]:
+                # Elsewhere "the match" would be another one.
+                if is_cited or (made.is_whole and (made.kind != "is" or retrieved.rank <= _NEAR)):
                     yield made
 
 

@@ -10,7 +10,7 @@ beat:beat became:become began:begin bought:buy broke:break brought:bring built:b
 cost:cost cut:cut drew:draw fell:fall fought:fight found:find flew:fly gave:give grew:grow held:hold hit:hit
 hosted:host kept:keep knew:know left:leave led:lead lost:lose made:make met:meet overtook:overtake paid:pay
 rose:rise sank:sink saw:see sent:send set:set shot:shoot sold:sell spent:spend spoke:speak stole:steal struck:strike
-swore:swear took:take taught:teach threw:throw underwent:undergo withdrew:withdraw won:win wrote:write
+swore:swear came:come went:go took:take taught:teach threw:throw underwent:undergo withdrew:withdraw won:win wrote:write
 banned:ban dropped:drop planned:plan shipped:ship stopped:stop submitted:submit admitted:admit topped:top
 """.split()
 _REGULAR = """
@@ -18,7 +18,7 @@ accept accuse acquire adopt agree allow announce appeal appear appoint approve a
 award back block campaign cancel capture carry celebrate challenge claim clinch close collapse collect complete
 condemn confirm convict create criticise criticize cross crash damage debut declare declassify decline defeat defend
 delay deliver demand deny deploy design destroy develop die direct discover dissolve donate earn elect
-employ enact end endorse enter escape establish evacuate expand expel explode extend face file fine finish fire
+employ cause contribute decide identify play post praise respond tour travel enact end endorse enter escape establish evacuate expand expel explode extend face file fine finish fire
 form found gain grant halt head help host impose improve inaugurate include increase injure install introduce
 invade invest investigate invite issue join kill land last launch legalise legalize lift lower manage mark
 marry merge miss move name nominate obtain open oppose order organise organize overturn oversee pardon pass perform
@@ -37,8 +37,12 @@ _ACTS = frozenset(
     stop sue take unveil veto win write
     """.split()
 )
-_WITH_OBJECT = _ACTS | frozenset("accuse announce award confirm criticise criticize declare demand deploy develop".split())
-AUXILIARIES = frozenset("is are was were has have had will would can could may might must shall should do does did".split())
+_WITH_OBJECT = _ACTS | frozenset(
+    "accuse announce award confirm criticise criticize declare demand deploy develop".split()
+)
+AUXILIARIES = frozenset(
+    "is are was were has have had will would can could may might must shall should do does did".split()
+)
 PASSIVES = ("was", "were")
 
 

@@ -94,6 +94,10 @@ def _reply(exchange: Exchange, number: int, loading: LoadingState | None, *, is_
     if exchange.phase is Phase.FAILED:
         problem = exchange.problem or text.FAILED_UNEXPECTED
         return notice("error", text.FAILED_TITLE, problem) + _actions(exchange, number, is_latest=is_latest)
+    if exchange.phase is Phase.LOST:
+        return notice("quiet", text.LOST_TITLE, exchange.problem or "") + _actions(
+            exchange, number, is_latest=is_latest
+        )
     answer = exchange.answer
     if answer is not None and answer.outcome == "no_articles":
         start = button(text.NO_ARTICLES_BUTTON, "add-articles", "aq-button aq-primary")

@@ -27,7 +27,7 @@ def answered(service: QuestionService, exchange: Exchange, before: Sequence[Exch
     events = service.ask(
         exchange.question,
         as_of=options.as_of,
-        history=turns(before),
+        history=[] if exchange.is_alone else turns(before),
         mode=exchange.options.mode,
         filters=options.filters,
         use_date_window=exchange.use_date_window,

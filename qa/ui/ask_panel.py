@@ -59,10 +59,22 @@ class AskPanel:
 
     :param examples: Questions offered before the first one is asked.
     :param num_parallel: How many questions are answered at once; others wait their turn.
+    :param below_answer: What stands under the last answer, not rendered yet; ``in_composer``: likewise, beside the
+        buttons under the question's box.
     """
 
-    def __init__(self, service: QuestionService, *, examples: Sequence[str], num_parallel: int) -> None:
+    def __init__(
+        self,
+        service: QuestionService,
+        *,
+        examples: Sequence[str],
+        num_parallel: int,
+        below_answer: gr.HTML | None = None,
+        in_composer: gr.HTML | None = None,
+    ) -> None:
         self._service = service
+        self._below_answer = below_answer
+        self._in_composer = in_composer
         self._examples = tuple(examples)
         self._num_parallel = num_parallel
         self.widgets = self._build()
@@ -74,19 +86,26 @@ class AskPanel:
                 with gr.Column(elem_classes="aq-transcript"):
                     empty = ask_html(empty_html(self._examples, has_articles=True), "aq-empty-slot")
                     earlier, latest = ask_html("", "aq-earlier"), ask_html("", "aq-latest")
-                composer = build_composer()
+                    if self._below_answer is not None:
+                        self._below_answer.render()  # type: ignore[no-untyped-call]  # Gradio says no types here
+                composer = build_composer(self._in_composer)
             with gr.Column(scale=5, min_width=300, elem_classes="aq-side"):
                 sources = ask_html(sources_html(()), "aq-sources")
         return AskWidgets(conversation, empty, earlier, latest, sources, composer)
 
-    def wire(self) -> None:
-        """Connect the events; call once, after every component of the page exists."""
+    def wire(self, also_started: Sequence[Any] = ()) -> tuple[list[Any], list[Any]]:
+        """Connect the events; call once, after every component of the page exists.
+
+        :param also_started: Further events that put a question into the conversation, as :meth:`start` does.
+        :return: The events that start questions, and those that answer them.
+        """
         w, c = self.widgets, self.widgets.composer
         composed = [w.conversation, c.options, c.is_editing]
         started = [
             gr.on([c.question.submit, c.send.click], self.start, [c.question, *composed], w.asking, **PRIVATE),
             w.empty.select(self.start_example, composed, w.asking, **PRIVATE),
             w.latest.input(self.start_again, [w.conversation, c.options], w.asking, **PRIVATE),
+            *also_started,
         ]
         answering = [self._then_answer(event) for event in started]
         c.stop.click(self.stop, [w.conversation], w.shown, cancels=answering, **PRIVATE)
@@ -96,6 +115,7 @@ class AskPanel:
         c.form.input(self.choose, [c.is_editing], [c.options, c.chips], **PRIVATE)
         for panel in (w.earlier, w.latest, w.sources):
             panel.select(self.select, [w.conversation], [w.sources], **PRIVATE)
+        return started, answering
 
     def _then_answer(self, started: Any) -> Any:
         w = self.widgets
@@ -123,8 +143,19 @@ class AskPanel:
 
     # What the events do
 
-    def start(self, question: str, conversation: Conversation, options: AskOptions, is_editing: bool) -> Updates:
-        """Put a question into the conversation; a second one waits in its box until the first is answered."""
+    def start(
+        self,
+        question: str,
+        conversation: Conversation,
+        options: AskOptions,
+        is_editing: bool,
+        *,
+        is_alone: bool = False,
+    ) -> Updates:
+        """Put a question into the conversation; a second one waits in its box until the first is answered.
+
+        :param is_alone: It is no follow-up, whatever its words look like.
+        """
         asked = (question or "").strip()
         if not asked or is_under_way(conversation):
             return self._skipped()
@@ -133,7 +164,8 @@ class AskPanel:
             failed = Exchange(asked[:200] + "…", Phase.FAILED, problem=problem)
             return [*self.shown_updates((*conversation, failed)), *[gr.skip()] * 5]
         before = conversation[:-1] if is_editing else conversation
-        return [*self.shown_updates((*before, Exchange(asked, options=options))), *self._composed(options, question="")]
+        waiting = Exchange(asked, options=options, is_alone=is_alone)
+        return [*self.shown_updates((*before, waiting)), *self._composed(options, question="")]
 
     def start_example(
         self, conversation: Conversation, options: AskOptions, is_editing: bool, event: gr.EventData
@@ -149,7 +181,7 @@ class AskPanel:
         if not self._is_last(conversation, event) or is_under_way(conversation):
             return self._skipped()
         last = conversation[-1]
-        again = Exchange(last.question, options=last.options)
+        again = Exchange(last.question, options=last.options, is_alone=last.is_alone)
         if action == "drop-window":
             again = replace(again, use_date_window=False)
         elif action == "drop-filters":

@@ -12,9 +12,9 @@ from qa.ui.assets import PANEL_SCRIPT
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def html_panel(value: str, css_class: str, *, script: str = PANEL_SCRIPT) -> gr.HTML:
-    """HTML made on the server, whose buttons raise ``select`` events."""
-    return gr.HTML(value, js_on_load=script, apply_default_css=False, elem_classes=css_class)
+def html_panel(value: str, css_class: str, *, script: str = PANEL_SCRIPT, render: bool = True) -> gr.HTML:
+    """HTML made on the server, whose buttons raise ``select`` events; without ``render`` it is put in place later."""
+    return gr.HTML(value, js_on_load=script, apply_default_css=False, elem_classes=css_class, render=render)
 
 
 def event_data(event: gr.EventData) -> dict[str, Any]:

@@ -29,8 +29,11 @@ class Composer:
     is_editing: gr.State
 
 
-def build_composer() -> Composer:
-    """Build it inside the current Blocks."""
+def build_composer(beside: gr.HTML | None = None) -> Composer:
+    """Build it inside the current Blocks.
+
+    :param beside: What else stands beside its lower buttons, not rendered yet.
+    """
     options, is_editing = gr.State(AskOptions()), gr.State(False)
     with gr.Column(elem_classes="aq-composer"):
         chips = ask_html(chips_html(AskOptions()), "aq-filter-slot")
@@ -40,6 +43,8 @@ def build_composer() -> Composer:
             stop = gr.Button(text.STOP, variant="stop", scale=0, min_width=84, visible=False, elem_classes="aq-stop")
         with gr.Row(elem_classes="aq-options"):
             form = ask_html(form_html(AskOptions()), "aq-form-slot")
+            if beside is not None:
+                beside.render()  # type: ignore[no-untyped-call]  # Gradio says no types here
             clear = gr.Button(
                 text.NEW_CONVERSATION, size="sm", scale=0, min_width=92, interactive=False, elem_classes="aq-plain"
             )

@@ -15,7 +15,8 @@ _MARKERS = re.compile(r"\s?\[\d{1,3}\]")
 
 
 class Phase(StrEnum):
-    """Where a question stands. The first three are under way; the others are final."""
+    """Where a question stands. The first three are under way; the others are final. LOST: it was kept, and its answer
+    cannot be shown any more."""
 
     WAITING = "waiting"
     SEARCHING = "searching"
@@ -23,6 +24,7 @@ class Phase(StrEnum):
     DONE = "done"
     STOPPED = "stopped"
     FAILED = "failed"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Exchange:
     """A question and all that is known of its answer so far.
 
     ``use_date_window``: whether articles of the days it speaks of count for more; ``options``: what else it is asked
-    with; ``evidence``: what the passages alone say, shown until the answer is whole.
+    with; ``is_alone``: it is no follow-up of what was said before; ``evidence``: what the passages alone say, shown until the answer is whole.
     """
 
     question: str
@@ -42,6 +44,7 @@ class Exchange:
     problem: str | None = None
     use_date_window: bool = True
     options: AskOptions = field(default_factory=AskOptions)
+    is_alone: bool = False
 
     @property
     def is_under_way(self) -> bool:

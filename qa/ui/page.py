@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from qa.kept import Kept
 from qa.ui import text
 from qa.ui.api import add_endpoints
 from qa.ui.articles_panel import ArticlesPanel
@@ -16,6 +17,7 @@ from qa.ui.endpoints import Endpoints
 from qa.ui.guarded_blocks import GuardedBlocks, upload_folder
 from qa.ui.html import escape
 from qa.ui.listing_html import Page
+from qa.ui.memory_panel import MemoryPanel
 from qa.ui.ports import QuestionService
 from qa.ui.status_line import StatusLine
 
@@ -23,13 +25,19 @@ _UPLOADS_LIVE_SECONDS = 3600
 
 
 def build_blocks(
-    service: QuestionService, *, examples: Sequence[str] = (), num_parallel: int = 2, max_queue: int = 64
+    service: QuestionService,
+    *,
+    examples: Sequence[str] = (),
+    num_parallel: int = 2,
+    max_queue: int = 64,
+    kept: Kept | None = None,
 ) -> gr.Blocks:
     """The whole page and its API.
 
     :param examples: Questions offered before the first one is asked.
     :param num_parallel: How many questions are answered at once.
     :param max_queue: How many requests may wait; more are refused at once.
+    :param kept: Where conversations and feedback are kept; None to keep none, and to show nothing of them.
     """
     blocks: gr.Blocks
     with GuardedBlocks(
@@ -45,10 +53,20 @@ def build_blocks(
             status = StatusLine(service)
         with gr.Tabs(elem_classes="aq-tabs"):
             with gr.Tab(text.TAB_ASK):
-                asking = AskPanel(service, examples=examples, num_parallel=num_parallel)
+                memory = MemoryPanel(service, kept) if kept is not None else None
+                asking = AskPanel(
+                    service,
+                    examples=examples,
+                    num_parallel=num_parallel,
+                    below_answer=memory.after if memory is not None else None,
+                    in_composer=memory.history if memory is not None else None,
+                )
             with gr.Tab(text.TAB_ARTICLES):
                 articles = ArticlesPanel(service)
-        asking.wire()
+        if memory is not None:
+            memory.wire(asking)
+        else:
+            asking.wire()
         articles.wire(blocks)
 
         def follow(page: Page, opened: str | None, options: AskOptions, request: gr.Request) -> list[Any]:

@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from qa.kept import Kept
 from qa.ui.access.operations import operation_routes
 from qa.ui.assets import ICON, STYLE_SHEET
 from qa.ui.endpoints import Endpoints
@@ -63,6 +64,7 @@ def create_site(
     max_queue: int = 64,
     num_parallel: int = 2,
     examples: Sequence[str] = (),
+    kept: Kept | None = None,
 ) -> Site:
     """Put the page, the API and MCP together.
 
@@ -73,12 +75,13 @@ def create_site(
     :param max_queue: How many requests may wait; more are refused at once.
     :param num_parallel: How many questions are answered at once, whichever way they came.
     :param examples: Questions offered on the page.
+    :param kept: Where conversations and feedback are kept; None to keep none.
     :raises ConfigError: If others could reach the server without a log-in.
     :raises StorageError: If the list of users cannot be read.
     """
     door = FrontDoor(access, host=host, trusted_hosts=trusted_hosts, num_parallel=num_parallel, max_waiting=max_queue)
     service = door.accounted(service)
-    blocks = build_blocks(service, examples=examples, num_parallel=num_parallel, max_queue=max_queue)
+    blocks = build_blocks(service, examples=examples, num_parallel=num_parallel, max_queue=max_queue, kept=kept)
     endpoints = Endpoints(service, upload_folder=upload_folder())
     mcp_server = make_mcp_server(endpoints, num_parallel=num_parallel)
 
@@ -134,6 +137,7 @@ def serve(
     max_queue: int = 64,
     num_parallel: int = 2,
     examples: Sequence[str] = (),
+    kept: Kept | None = None,
 ) -> None:
     """Serve until interrupted; see :func:`create_site` for the parameters.
 
@@ -149,6 +153,7 @@ def serve(
             max_queue=max_queue,
             num_parallel=num_parallel,
             examples=examples,
+            kept=kept,
         )
         make_server(site).run(sockets=[listener])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Route, expect
 
+from qa.kept import Kept
 from qa.ui import text
 from tests.qa.ui.fakes import FakeService
 from tests.qa.ui.serving import served
@@ -31,8 +32,10 @@ class Pages:
         self._cleanups = ExitStack()
         self.problems: list[str] = []
 
-    def __call__(self, service: FakeService, *, width: int = 1360, height: int = 860, **options: Any) -> Page:
-        url = self._cleanups.enter_context(served(service))
+    def __call__(
+        self, service: FakeService, *, width: int = 1360, height: int = 860, kept: Kept | None = None, **options: Any
+    ) -> Page:
+        url = self._cleanups.enter_context(served(service, kept=kept))
         context = self._browser.new_context(viewport={"width": width, "height": height}, **options)
         self._cleanups.callback(context.close)
         page = context.new_page()

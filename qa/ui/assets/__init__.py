@@ -11,8 +11,9 @@ def _joined(*names: str) -> str:
     return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
 
 
-STYLE_SHEET = _joined("page.css", "ask.css", "articles.css")
+STYLE_SHEET = _joined("page.css", "ask.css", "articles.css", "memory.css")
 PANEL_SCRIPT = _joined("panel.js")
 ASK_SCRIPT = _joined("popover.js", "ask.js")
 ARTICLES_SCRIPT = _joined("articles.js")
+MEMORY_SCRIPT = _joined("popover.js", "memory.js")
 ICON = _FOLDER / "icon.svg"

@@ -70,6 +70,7 @@ class FakeCollection:
         self.now = "2024-05-01T10:00:00+00:00"
         self._build_seconds = build_seconds
         self.busy: Exception | None = None
+        self.removed: set[str | None] = set()
         self.live: str | None = None
         self.damaged: list[GenerationInfo] = []
         for article in articles:
@@ -85,6 +86,9 @@ class FakeCollection:
         if not history:
             raise NotFoundError(f"there is no article {article_id!r}; /articles lists what there is")
         return history[0]
+
+    def are_removed(self, articles: Sequence[tuple[str | None, str | None]]) -> list[bool]:
+        return [article_id in self.removed or url in self.removed for article_id, url in articles]
 
     def also_in(self, revision_id: int) -> tuple[ClusterMember, ...]:
         return ()
@@ -214,6 +218,7 @@ class FakeCollection:
         self, article_ids: Sequence[str], *, progress: Callable[[str, int, int], None] = no_progress
     ) -> list[str]:
         removed = [article_id for article_id in article_ids if self._histories.pop(article_id, None)]
+        self.removed.update(removed)
         if not removed:
             raise NotFoundError(f"there is no article {', '.join(map(repr, article_ids))}; nothing was removed")
         self.update(progress=progress)
