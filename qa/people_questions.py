@@ -108,4 +108,7 @@ def _first(sentence: str, patterns: tuple[re.Pattern[str], ...], around: Around)
 def _is_person(name: str, around: Around) -> bool:
     words = name.lower().split()
     is_thing = name.split()[-1] in around.after_the or any(word in around.common for word in words if len(word) > 2)
-    return not _NO_PERSON & set(words) and not is_thing and not name.endswith(("’s", "'s", "’", "'"))
+    is_of_country = re.search(r"(?:ian|ean|yan|can|ese|ish)$", words[0]) is not None and len(words) > 2
+    return (
+        not _NO_PERSON & set(words) and not is_thing and not is_of_country and not name.endswith(("’s", "'s", "’", "'"))
+    )

@@ -17,7 +17,6 @@ from qa.types import Answer
 
 NUM_SUGGESTIONS = 3
 _MAX_PASSAGES = 10
-_NEAR = 4  # whom an article further off introduces, nobody asked about
 _TOO_ALIKE = 0.6
 
 
@@ -70,8 +69,8 @@ def _made(passages: Sequence[RetrievedPassage], answer: Answer) -> Iterator[Made
                 continue
             is_cited = retrieved.passage.article_id in cited
             for made in [*questions_of(words, around.names)[:1], *questions_about_people(words, around)]:
-                # Elsewhere "the match" would be another one.
-                if is_cited or (made.is_whole and (made.kind != "is" or retrieved.rank <= _NEAR)):
+                # Elsewhere "the match" would be another one, and whom a sentence introduces nobody asked about.
+                if is_cited or (made.is_whole and made.kind != "is"):
                     yield made
 
 

@@ -18,7 +18,8 @@ accept accuse acquire adopt agree allow announce appeal appear appoint approve a
 award back block campaign cancel capture carry celebrate challenge claim clinch close collapse collect complete
 condemn confirm convict create criticise criticize cross crash damage debut declare declassify decline defeat defend
 delay deliver demand deny deploy design destroy develop die direct discover dissolve donate earn elect
-employ cause contribute decide identify play post praise respond tour travel enact end endorse enter escape establish evacuate expand expel explode extend face file fine finish fire
+employ cause contribute decide identify play post praise respond tour travel
+    enact end endorse enter escape establish evacuate expand expel explode extend face file fine finish fire
 form found gain grant halt head help host impose improve inaugurate include increase injure install introduce
 invade invest investigate invite issue join kill land last launch legalise legalize lift lower manage mark
 marry merge miss move name nominate obtain open oppose order organise organize overturn oversee pardon pass perform

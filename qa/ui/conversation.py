@@ -32,7 +32,8 @@ class Exchange:
     """A question and all that is known of its answer so far.
 
     ``use_date_window``: whether articles of the days it speaks of count for more; ``options``: what else it is asked
-    with; ``is_alone``: it is no follow-up of what was said before; ``evidence``: what the passages alone say, shown until the answer is whole.
+    with; ``is_alone``: it is no follow-up of what was said before; ``evidence``: what the passages alone say, shown
+    until the answer is whole.
     """
 
     question: str
