@@ -96,7 +96,9 @@ class ArticlesPanel:
     def choose(self, page: Page, opened: str | None, event: gr.EventData) -> Updates:
         """Another source, day or order; the controls keep what they show."""
         data = event_data(event)
-        page = page.changed(str(data.get("field", "")), str(data.get("value", "")))
+        for name in ("source", "after", "before", "sort"):
+            if name in data:
+                page = page.changed(name, str(data[name]))
         return [page, *self._listed(page, opened)]
 
     def drop(self, page: Page, opened: str | None, event: gr.EventData) -> Updates:

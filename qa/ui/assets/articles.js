@@ -48,7 +48,12 @@ element.addEventListener("change", (event) => {
   const { value } = event.target;
   clearTimeout(waiting);
   // A date is typed part by part.
-  waiting = setTimeout(() => trigger("input", { field, value }), event.target.type === "date" ? 250 : 0);
+  waiting = setTimeout(() => {
+    // All of them, since a change may be left out while the server is busy with the one before.
+    const values = {};
+    element.querySelectorAll("[data-field]").forEach((one) => { values[one.dataset.field] = one.value; });
+    trigger("input", { ...values, value });
+  }, event.target.type === "date" ? 250 : 0);
 });
 
 function letRunOut(undo) {
