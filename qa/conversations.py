@@ -162,13 +162,7 @@ class Conversations:
                 "INSERT INTO conversations (conversation_id, owner, title, version, changed_at) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT (conversation_id) DO UPDATE SET title = excluded.title, "
                 "version = excluded.version, changed_at = excluded.changed_at",
-                (
-                    conversation_id,
-                    owner,
-                    exchanges[0].question[:_MAX_TITLE_CHARS],
-                    version + 1,
-                    self._file.timestamp(),
-                ),
+                (conversation_id, owner, exchanges[0].question[:_MAX_TITLE_CHARS], version + 1, self._file.timestamp()),
             )
             _replace_from(connection, conversation_id, number, exchanges)
             self._expire(connection, owner)
@@ -184,13 +178,18 @@ class Conversations:
             )
             return deleted.rowcount > 0
 
-    def delete_all(self, owner: str) -> int:
-        """Delete all that is kept of an owner, feedback included; how many conversations there were."""
+    def delete_all(self, owner: str, *, is_gone: bool = False) -> int:
+        """Delete all that is kept of an owner, feedback included; how many conversations there were.
+
+        :param is_gone: The owner does not come back, so that the wish to keep nothing goes too.
+        """
         if not self._file.exists():
             return 0
         with self._file.write() as connection:
             deleted = connection.execute("DELETE FROM conversations WHERE owner = ?", (owner,))
             connection.execute("DELETE FROM feedback WHERE owner = ?", (owner,))
+            if is_gone:
+                connection.execute("DELETE FROM owners WHERE owner = ?", (owner,))
             return deleted.rowcount
 
     def _oldest(self) -> str:

@@ -9,6 +9,8 @@ import typer
 
 from qa.audit import AUDIT_FILE, AuditLog
 from qa.cli.console import AsJson, DataDir, configured, one_line_errors, out, print_json
+from qa.composition import build_kept
+from qa.conversations import owner_of
 from qa.users import USERS_FILE, Users
 
 users = typer.Typer(
@@ -66,16 +68,19 @@ def role(
 
 @users.command()
 def remove(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Remove a user; a running server refuses the secret from the next request on."""
+    """Remove a user with all conversations and feedback; a running server refuses the secret from then on."""
     with one_line_errors():
-        folder = configured(data_dir).data_dir
-        there = Users(folder / USERS_FILE)
+        config = configured(data_dir)
+        there = Users(config.data_dir / USERS_FILE)
         there.remove(name)
-        _note(folder, "remove_user", name)
+        _note(config.data_dir, "remove_user", name)
+        # After the user: who cannot log in any more keeps nothing new. Whoever gets the name next is somebody else.
+        num_deleted = build_kept(config).conversations.delete_all(owner_of(name, None) or "", is_gone=True)
         if as_json:
-            print_json({"removed": name})
+            print_json({"removed": name, "conversations_deleted": num_deleted})
             return
-        out.print(f"removed {name}", markup=False)
+        kept = f"{num_deleted} kept conversation{'s' if num_deleted != 1 else ''}"
+        out.print(f"removed {name}, and deleted {kept} and all feedback of {name}", markup=False)
         if not there.all():
             out.print("no users are left: a server that runs lets nobody in; one that starts now needs no log-in here")
 

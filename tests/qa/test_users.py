@@ -12,7 +12,11 @@ from typer.testing import CliRunner
 
 import app
 from index.errors import BadInputError, StorageError
+from qa.conversations import KeptExchange, owner_of
+from qa.feedback import Opinion
+from qa.kept import Kept
 from qa.users import Users, digest_of
+from tests.qa.kept_answers import bridge_answer
 
 
 @pytest.fixture
@@ -166,3 +170,18 @@ def test_what_the_commands_did_is_in_the_audit_log_and_no_secret(tmp_path: Path)
     actions = [json.loads(line)["action"] for line in text.splitlines()]
     assert actions == ["add_user", "change_role", "remove_user"]
     assert secret not in text
+
+
+def test_what_a_removed_user_asked_is_not_there_for_the_next_one_of_that_name(tmp_path: Path) -> None:
+    kept, of_ada, of_bob = Kept.at(tmp_path / "conversations.sqlite"), owner_of("ada", None), owner_of("bob", None)
+    assert of_ada is not None and of_bob is not None
+    for name, owner in (("ada", of_ada), ("bob", of_bob)):
+        run(tmp_path, "add", name)
+        assert kept.conversations.save(owner, [KeptExchange(bridge_answer().question, bridge_answer())]) is not None
+        kept.feedback.give(owner, Opinion("up"), bridge_answer())
+    kept.conversations.set_keeps(of_ada, False)
+    assert "deleted 1 kept conversation and all feedback of ada" in run(tmp_path, "remove", "ada")[1]
+    assert kept.conversations.list(of_ada) == []
+    assert kept.conversations.keeps(of_ada)
+    assert len(kept.conversations.list(of_bob)) == len(kept.feedback.all()) == 1
+    assert json.loads(run(tmp_path, "remove", "bob", "--json")[1]) == {"removed": "bob", "conversations_deleted": 1}
