@@ -29,7 +29,7 @@ lint: install
 
 # Daily use: lint, types and the fast tests, a minute and a half on two cores.
 check: lint
-	$(BIN)/pytest -q -n 2 -m '$(FAST)'
+	$(BIN)/pytest -q -n 2 --dist loadfile -m '$(FAST)'
 
 # Everything: also torture, the real models, the API and a real browser, which want the processor to themselves.
 test: check

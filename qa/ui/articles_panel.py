@@ -183,7 +183,7 @@ class ArticlesPanel:
             yield [page, opened, *same, gr.skip(), gr.skip(), self._reader.asked_to_remove(article_id, request)]
         elif action in ("remove", "undo"):
             removing = action == "remove"
-            changing = self._reader.removing(article_id, request) if removing else self._reader.undoing(token, request)
+            changing = self._reader.removing(article_id, request) if removing else self._reader.undoing(token)
             for shown in changing:
                 yield [page, None, *same, gr.skip(), gr.skip(), shown]
             yield [page, None, gr.skip(), *self._all(page, None), gr.skip()]

@@ -41,7 +41,8 @@ async def running(app: ASGIApp) -> AsyncIterator[None]:
     """The app between its start and its end."""
     to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     from_app: asyncio.Queue[Any] = asyncio.Queue()
-    task = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, to_app.get, from_app.put))  # type: ignore[arg-type]
+    scope = {"type": "lifespan", "asgi": {"version": "3.0"}}
+    task: asyncio.Task[None] = asyncio.ensure_future(app(scope, to_app.get, from_app.put))
     for step in ("startup", "shutdown"):
         await to_app.put({"type": f"lifespan.{step}"})
         said = await from_app.get()
@@ -85,7 +86,7 @@ async def _sent(app: ASGIApp, request: Sent) -> Reply:
 
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            await app(_scope(request), receive, send)  # type: ignore[arg-type]
+            await app(_scope(request), receive, send)
     except TimeoutError:
         return Reply(status, _text(parts), f"no end after {_PATIENCE_SECONDS:.0f} seconds")
     except Exception as error:  # noqa: BLE001 (whatever it is, a server would have failed with it)

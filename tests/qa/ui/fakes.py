@@ -202,7 +202,9 @@ class FakeCollection:
                     rejected.append(item)
                 else:
                     tally[self._put(item)] += 1
-        return AddReport(**tally, rejected=tuple(rejected))
+        return AddReport(
+            tally["added"], tally["revised"], tally["unchanged"], tally.get("duplicates", 0), rejected=tuple(rejected)
+        )
 
     def update(self, *, progress: Callable[[str, int, int], None] = no_progress) -> str | None:
         if self.busy is not None:
