@@ -13,7 +13,7 @@ import typer
 
 from qa.audit import AUDIT_FILE
 from qa.cli import articles, feedback, generations, questions, users
-from qa.cli.console import DataDir, configured, one_line_errors, quiet_libraries
+from qa.cli.console import DataDir, configured, one_line_errors, out, quiet_libraries
 from qa.composition import build_addresses, build_kept, build_parts, build_schedule
 from qa.service import Service
 from qa.users import USERS_FILE
@@ -90,6 +90,7 @@ def serve(
                 max_queue=config.serve.max_queue,
                 examples=config.serve.examples,
                 kept=build_kept(config),
+                on_listening=lambda url: out.print(f"Article QA is at {url} (Ctrl+C ends it)", markup=False),
             )
         finally:
             service.close()

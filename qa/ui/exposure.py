@@ -44,6 +44,14 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def page_address(listener: socket.socket) -> str:
+    """Where a browser on this machine finds what listens here."""
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "127.0.0.1" if listener.family == socket.AF_INET else "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def _bind_problem(host: str, port: int, error: Exception) -> str:
     code = getattr(error, "errno", None)
     if code == errno.EADDRINUSE:

@@ -18,7 +18,7 @@ from qa.kept import Kept
 from qa.ui.access.operations import operation_routes
 from qa.ui.assets import ICON, STYLE_SHEET
 from qa.ui.endpoints import Endpoints
-from qa.ui.exposure import listen
+from qa.ui.exposure import listen, page_address
 from qa.ui.front_door import OPEN, AccessSettings, FrontDoor
 from qa.ui.guarded_blocks import upload_folder
 from qa.ui.http.app import BesidePage, make_http_api
@@ -138,8 +138,11 @@ def serve(
     num_parallel: int = 2,
     examples: Sequence[str] = (),
     kept: Kept | None = None,
+    on_listening: Callable[[str], None] = lambda url: None,
 ) -> None:
-    """Serve until interrupted; see :func:`create_site` for the parameters.
+    """Serve until interrupted; see :func:`create_site` for the other parameters.
+
+    :param on_listening: Told the address for a browser on this machine, as soon as connections are taken.
 
     :raises ConfigError: If the address cannot be listened on, or is open to others without a log-in.
     """
@@ -155,6 +158,8 @@ def serve(
             examples=examples,
             kept=kept,
         )
+        listener.listen()
+        on_listening(page_address(listener))
         make_server(site).run(sockets=[listener])
 
 

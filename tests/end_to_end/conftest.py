@@ -68,6 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for_page(url, process, log)
+        assert f"Article QA is at {url} " in log.read_text()
         yield RunningServer(url, data_dir)
     finally:
         process.terminate()

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from index.errors import ConfigError
-from qa.ui.exposure import check_exposure, listen
+from qa.ui.exposure import check_exposure, listen, page_address
 from qa.ui.served_page import rewritten
 from tests.qa.ui.fakes import LICENCE_QUESTION, FakeService
 from tests.qa.ui.serving import changed, served
@@ -67,6 +67,28 @@ def test_a_port_in_use_is_a_clear_error() -> None:
 def test_an_impossible_address_is_a_clear_error(host: str, port: int) -> None:
     with pytest.raises(ConfigError, match="listen"):
         listen(host, port)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("localhost", "127.0.0.1")]
+)
+def test_the_address_of_the_page_is_one_that_a_browser_here_can_open(host: str, shown: str) -> None:
+    with listen(host, 0) as listener:
+        listener.listen()
+        assert page_address(listener) == f"http://{shown}:{listener.getsockname()[1]}"
+        with socket.create_connection((shown, listener.getsockname()[1]), timeout=10):
+            pass
+
+
+@pytest.mark.parametrize(("bound", "shown"), [("::", "::1"), ("::1", "::1")])
+def test_an_ipv6_address_stands_in_brackets(bound: str, shown: str) -> None:
+    class Listener:
+        family = socket.AF_INET6
+
+        def getsockname(self) -> tuple[str, int, int, int]:
+            return bound, 7860, 0, 0
+
+    assert page_address(Listener()) == f"http://[{shown}]:7860"  # type: ignore[arg-type]  # all that is looked at
 
 
 def test_the_page_names_no_other_site(client: httpx.Client) -> None:
