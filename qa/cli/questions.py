@@ -139,8 +139,10 @@ def _answer_line(
 def _read_questions(batch: Path) -> Iterator[dict[str, Any]]:
     try:
         text = batch.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{batch} cannot be read: {error}") from error
+    except OSError as error:
+        raise BadInputError(f"{batch} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{batch} cannot be read: it is not UTF-8 ({error.reason})") from error
     # Not splitlines: it also breaks at characters that may stand inside a JSON string, such as U+2028.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
