@@ -14,6 +14,7 @@ import app
 from qa.config import Config
 
 ROOT = Path(__file__).parent.parent
+DOCS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))
 
 
 def config_keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -60,10 +61,41 @@ def test_every_command_in_the_readme_exists_and_every_command_is_in_the_readme()
     assert commands - in_readme - {"serve"} == set()
 
 
-def test_every_page_linked_from_the_readme_exists() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", *DOCS])
+def test_every_page_linked_from_the_documentation_exists(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!http)([^)#]+)", text):
-        assert (ROOT / target).is_file(), target
+        assert ((ROOT / page).parent / target).is_file(), target
+
+
+def test_every_page_of_the_documentation_is_linked_from_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {page for page in DOCS if f"]({page})" not in text} == set()
+
+
+def test_every_screenshot_in_the_readme_is_a_small_png_and_every_one_there_is_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"docs/screenshots/[\w.-]+", text))
+    assert named
+    for name in named:
+        data = (ROOT / name).read_bytes()
+        assert data.startswith(b"\x89PNG\r\n\x1a\n"), name
+        assert len(data) < 250_000, name
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "docs/screenshots").iterdir()}
+    assert named == there
+
+
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 250
+
+
+def test_every_direct_dependency_has_its_notice() -> None:
+    import tomllib
+
+    notices = (ROOT / "THIRD_PARTY_NOTICES.md").read_text(encoding="utf-8")
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split(r"[^\w.-]", one)[0] for one in declared}
+    assert names == set(re.findall(r"^\| ([\w.-]+) \| \d[\w.+]* \|", notices, flags=re.MULTILINE))
 
 
 def test_packages_in_pyproject_are_the_packages_there_are() -> None:
