@@ -91,7 +91,7 @@ def test_text_of_others_is_only_ever_text(opened: Pages) -> None:
     for vector in HOSTILE:
         ask(page, vector)
         expect(page.locator(".aq-latest .aq-question")).to_contain_text(vector.strip())
-        expect(page.locator(f".aq-latest {SHORT_ANSWER}")).to_have_text(vector.strip(), timeout=10_000)
+        expect(page.locator(f".aq-latest {SHORT_ANSWER}")).to_have_text(vector.strip())
         expect(page.locator(".aq-card h3")).to_have_text(vector.strip())
         page.locator(".aq-latest .aq-text-button").click()
         expect(page.locator(".aq-reader h2")).to_have_text(vector.strip())

@@ -67,7 +67,7 @@ def open_view(page: Page, name: str) -> None:
 def opened_articles(page: Page) -> None:
     """The list, once it is there."""
     to_articles(page)
-    expect(page.locator(".aq-list-waiting").first).to_have_count(0, timeout=20_000)
+    expect(page.locator(".aq-list-waiting").first).to_have_count(0)
 
 
 def control(page: Page, label: str) -> Locator:

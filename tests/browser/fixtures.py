@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 
-from tests.browser.pages import FLAGS, Pages
+from tests.browser.pages import FLAGS, PATIENCE_SECONDS, Pages, Site
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +17,7 @@ def browser() -> Iterator[Browser]:
     """Needs Chromium (``ARTICLE_QA_CHROMIUM``, /usr/bin/chromium, or the one that Playwright installs)."""
     installed = os.environ.get("ARTICLE_QA_CHROMIUM", "/usr/bin/chromium")
     executable = installed if Path(installed).exists() else None
+    expect.set_options(timeout=1_000 * PATIENCE_SECONDS)
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
@@ -26,10 +27,17 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def site(browser: Browser) -> Iterator[Site]:
+    site = Site(browser)
+    yield site
+    site.close()
+
+
 @pytest.fixture
-def opened(browser: Browser) -> Iterator[Pages]:
+def opened(site: Site) -> Iterator[Pages]:
     """Opens pages; afterwards none of them may have had an error or asked for anything elsewhere."""
-    pages = Pages(browser)
+    pages = Pages(site)
     yield pages
     pages.close()
     assert pages.problems == []

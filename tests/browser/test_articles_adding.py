@@ -49,7 +49,7 @@ def test_files_are_added_with_a_verdict_each(opened: Pages, tmp_path: Path) -> N
     expect(verdicts.nth(2)).to_contain_text("2 rejected")
     expect(page.locator(".block.aq-report")).to_contain_text(text.INDEXED)
     expect(page.locator(".block.aq-listing")).to_contain_text("Tides at the new harbour")
-    expect(page.locator(".aq-status")).to_contain_text("4 articles", timeout=6_000)
+    expect(page.locator(".aq-status")).to_contain_text("4 articles")
 
 
 def test_files_are_dropped_and_each_says_how_far_it_is(opened: Pages) -> None:
@@ -64,10 +64,10 @@ def test_files_are_dropped_and_each_says_how_far_it_is(opened: Pages) -> None:
             target.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
         }"""
     )
-    expect(page.locator(".aq-verdicts li")).to_have_count(2, timeout=10_000)
-    expect(page.locator(".aq-verdicts li").nth(1)).to_contain_text("added", timeout=10_000)
+    expect(page.locator(".aq-verdicts li")).to_have_count(2)
+    expect(page.locator(".aq-verdicts li").nth(1)).to_contain_text("added")
     expect(page.locator(".block.aq-report [role=progressbar]")).to_be_visible()
-    expect(page.locator(".block.aq-report")).to_contain_text(text.INDEXED, timeout=15_000)
+    expect(page.locator(".block.aq-report")).to_contain_text(text.INDEXED)
 
 
 def test_a_pasted_text_becomes_an_article(opened: Pages) -> None:
@@ -116,7 +116,7 @@ def test_a_feed_is_read_again_and_again_until_it_is_stopped(opened: Pages) -> No
     page.get_by_label(words.AGAIN_LABEL).select_option(label=words.AGAIN[60])
     _enter(page, FEED)
     expect(page.locator(".aq-verdicts [role=progressbar]")).to_be_visible()
-    expect(page.locator(".aq-verdicts")).to_contain_text("3 added", timeout=10_000)
+    expect(page.locator(".aq-verdicts")).to_contain_text("3 added")
     expect(page.locator(".aq-verdicts")).to_contain_text(words.AGAIN[60])
     assert running.addresses.kept == {FEED: 60}
     open_view(page, words.VIEW_ARRIVALS)

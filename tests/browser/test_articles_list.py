@@ -106,7 +106,7 @@ def test_rows_of_nothing_stand_there_until_the_models_are_loaded(opened: Pages) 
     to_articles(page)
     expect(page.locator(".block.aq-listing .aq-list-waiting")).to_be_visible()
     slow.state = FakeLoading()
-    expect(titles(page).first).to_be_visible(timeout=10_000)
+    expect(titles(page).first).to_be_visible()
 
 
 def test_articles_added_elsewhere_appear_by_themselves(opened: Pages) -> None:
@@ -115,7 +115,7 @@ def test_articles_added_elsewhere_appear_by_themselves(opened: Pages) -> None:
     opened_articles(page)
     expect(titles(page)).to_have_count(2)
     running.store.add([make_article("Some words about tides.", title="Tides", published_at="2025-01-01")])
-    expect(titles(page)).to_have_count(3, timeout=6_000)
+    expect(titles(page)).to_have_count(3)
     expect(page.locator(".aq-status")).to_contain_text("newest 1 Jan 2025")
 
 

@@ -95,7 +95,7 @@ def test_the_offer_to_undo_ends_by_itself(opened: Pages, monkeypatch: pytest.Mon
     monkeypatch.setattr(reader_panel, "UNDO_SECONDS", 1)
     page, running = _opened(opened)
     remove(page)
-    expect(page.locator(".aq-undo")).to_contain_text(words.UNDO_OVER, timeout=8_000)
+    expect(page.locator(".aq-undo")).to_contain_text(words.UNDO_OVER)
     expect(page.locator(".aq-undo button")).to_have_count(0)
     assert running.store.articles()[1] == 45
 

@@ -30,21 +30,21 @@ POPOVER = ".aq-popover"
 
 def answered(page: Page) -> None:
     ask(page, LICENCE_QUESTION)
-    expect(page.locator(FINISHED)).to_be_visible(timeout=20_000)
+    expect(page.locator(FINISHED)).to_be_visible()
 
 
 def test_the_short_answer_in_its_quote_comes_first_and_the_text_streams_under_it(opened: Pages) -> None:
     service = asking_service(word_seconds=0.6)
     page = opened(service)
     ask(page, LICENCE_QUESTION)
-    expect(page.locator(SHORT_ANSWER)).to_have_text("National Development and Reform Commission", timeout=20_000)
+    expect(page.locator(SHORT_ANSWER)).to_have_text("National Development and Reform Commission")
     expect(page.locator(".aq-lead blockquote mark")).to_have_text("National Development and Reform Commission")
     expect(page.locator(".aq-lead-origin")).to_contain_text("Example News · 26 Aug 2022")
     expect(page.locator(".aq-draft .aq-skeleton").first).to_be_visible()
-    expect(page.locator(".aq-draft")).to_contain_text("The licence must", timeout=20_000)
+    expect(page.locator(".aq-draft")).to_contain_text("The licence must")
     expect(page.locator(".aq-lead blockquote mark")).to_be_visible()
     with changed(service, word_seconds=0.0):
-        expect(page.locator(FINISHED)).to_be_visible(timeout=20_000)
+        expect(page.locator(FINISHED)).to_be_visible()
     expect(page.locator(SHORT_ANSWER)).to_have_text(COMMISSION)
     expect(page.locator(".aq-answer .aq-chip")).to_have_count(2)
     expect(page.locator(".block.aq-sources mark[data-marker='1']")).to_have_text(QUOTE)
@@ -190,7 +190,7 @@ def test_stopping_keeps_what_is_there_and_asking_again_answers(opened: Pages) ->
     service = asking_service(word_seconds=0.5)
     page = opened(service)
     ask(page, LICENCE_QUESTION)
-    expect(page.locator(".aq-draft")).to_contain_text("The licence", timeout=20_000)
+    expect(page.locator(".aq-draft")).to_contain_text("The licence")
     page.get_by_role("button", name=text.STOP).click()
     expect(page.locator(".aq-meta")).to_have_text(text.STOPPED)
     expect(page.locator(".aq-draft")).to_contain_text("The licence")
@@ -199,14 +199,14 @@ def test_stopping_keeps_what_is_there_and_asking_again_answers(opened: Pages) ->
     expect(page.locator(".aq-meta")).to_have_text(text.STOPPED)
     with changed(service, word_seconds=0.0):
         page.get_by_role("button", name=text.RETRY).click()
-        expect(page.locator(FINISHED)).to_be_visible(timeout=20_000)
+        expect(page.locator(FINISHED)).to_be_visible()
     expect(page.locator(".aq-exchange")).to_have_count(1)
 
 
 def test_escape_stops_and_slash_goes_to_the_question(opened: Pages) -> None:
     page = opened(asking_service(word_seconds=0.5))
     ask(page, LICENCE_QUESTION)
-    expect(page.locator(".aq-draft")).to_contain_text("The licence", timeout=20_000)
+    expect(page.locator(".aq-draft")).to_contain_text("The licence")
     page.keyboard.press("Escape")
     expect(page.locator(".aq-meta")).to_have_text(text.STOPPED)
     page.locator(".aq-action:visible").first.focus()
@@ -323,7 +323,7 @@ def test_loading_is_visible_and_a_question_waits_for_it(opened: Pages) -> None:
     ask(page, LICENCE_QUESTION)
     expect(page.locator(".aq-activity")).to_contain_text(text.WAITING_FOR_MODELS)
     service.state = FakeLoading()
-    expect(page.locator(SHORT_ANSWER)).to_be_visible(timeout=20_000)
+    expect(page.locator(SHORT_ANSWER)).to_be_visible()
     expect(page.locator(".aq-state")).to_have_text(text.STATUS_READY)
     expect(page.locator(".aq-status")).to_contain_text("2 articles")
     expect(page.locator(".aq-status")).to_contain_text("gen-000001")

@@ -121,7 +121,7 @@ def test_what_the_articles_do_not_say_is_a_page_of_its_own(opened: Pages) -> Non
     expect(page.locator(".aq-latest .aq-not-found dl")).to_contain_text(text.LOOKED_EVERYWHERE)
     expect(page.locator(".aq-exchange")).to_have_count(1)
     assert "filters" not in service.asked[-1]
-    assert page.locator("[data-field=source]").input_value() == ""
+    expect(page.locator("[data-field=source]")).to_have_value("")
     page.locator(".aq-not-found").get_by_role("button", name=text.NO_ARTICLES_BUTTON).click()
     expect(page.locator(".aq-add")).to_be_visible()
 
@@ -139,7 +139,7 @@ def test_a_date_window_is_shown_and_removed_by_asking_again(opened: Pages) -> No
     service.script.clear()
     page.get_by_role("button", name=text.WINDOW_REMOVE.format(phrase="this week")).click()
     expect(page.locator(".aq-window")).to_have_count(0)
-    expect(page.locator(SHORT_ANSWER)).to_have_text(COMMISSION, timeout=20_000)
+    expect(page.locator(SHORT_ANSWER)).to_have_text(COMMISSION)
     expect(page.locator(".aq-question")).to_have_count(1)
     assert [asked.get("use_date_window", True) for asked in service.asked] == [True, False]
 

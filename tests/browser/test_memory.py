@@ -33,19 +33,19 @@ def kept(tmp_path: Path) -> Kept:
 
 def open_page(opened: Pages, kept: Kept, service: FakeService | None = None, **options: Any) -> Page:
     page = opened(service or asking_service(), kept=kept, **options)
-    expect(page.locator(READY)).to_be_attached(timeout=30_000)
+    expect(page.locator(READY)).to_be_attached()
     return page
 
 
 def answered(page: Page, question: str) -> None:
     ask(page, question)
-    expect(page.locator(LATEST)).to_contain_text(question, timeout=30_000)
-    expect(page.locator(THUMBS)).to_be_visible(timeout=30_000)
+    expect(page.locator(LATEST)).to_contain_text(question)
+    expect(page.locator(THUMBS)).to_be_visible()
 
 
 def refresh(page: Page, opened: Pages) -> None:
     page.reload()
-    expect(page.locator(READY)).to_be_attached(timeout=30_000)
+    expect(page.locator(READY)).to_be_attached()
     # Gradio complains of its own request that was on its way.
     opened.problems[:] = [problem for problem in opened.problems if "AbortError" not in problem]
 
@@ -59,11 +59,11 @@ def test_a_conversation_is_there_after_a_refresh_and_can_be_gone_on_with(opened:
     page = open_page(opened, kept)
     answered(page, LICENCE_QUESTION)
     refresh(page, opened)
-    expect(page.locator(SHORT_ANSWER)).to_have_text("The National Development and Reform Commission", timeout=30_000)
+    expect(page.locator(SHORT_ANSWER)).to_have_text("The National Development and Reform Commission")
     expect(page.locator(".aq-latest button.aq-chip").first).to_be_visible()
     answered(page, PRICE_QUESTION)
     refresh(page, opened)
-    expect(page.locator(LATEST)).to_contain_text(PRICE_QUESTION, timeout=30_000)
+    expect(page.locator(LATEST)).to_contain_text(PRICE_QUESTION)
     expect(page.locator(".aq-earlier .aq-question")).to_contain_text(LICENCE_QUESTION)
     to_history(page)
     expect(page.locator(ITEMS)).to_have_count(1)
@@ -84,15 +84,15 @@ def test_past_conversations_are_opened_and_deleted_by_keyboard(opened: Pages, ke
     to_history(page)
     page.locator(ITEMS).last.focus()
     page.keyboard.press("Enter")
-    expect(page.locator(LATEST)).to_contain_text(LICENCE_QUESTION, timeout=30_000)
+    expect(page.locator(LATEST)).to_contain_text(LICENCE_QUESTION)
     to_history(page)
     page.get_by_role("button", name=text.HISTORY_DELETE_LABEL.format(title=PRICE_QUESTION)).press("Enter")
-    expect(page.locator("[data-action='delete-conversation']")).to_be_focused(timeout=30_000)
+    expect(page.locator("[data-action='delete-conversation']")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator(ITEMS)).to_have_count(1, timeout=30_000)
+    expect(page.locator(ITEMS)).to_have_count(1)
     page.get_by_role("button", name=text.HISTORY_DELETE_ALL).click()
     page.locator("[data-action='delete-conversation']").click()
-    expect(page.locator(ITEMS)).to_have_count(0, timeout=30_000)
+    expect(page.locator(ITEMS)).to_have_count(0)
     expect(page.locator("dialog.aq-history")).to_contain_text(text.HISTORY_EMPTY)
     refresh(page, opened)
     expect(page.locator(LATEST)).to_have_count(0)
@@ -102,7 +102,7 @@ def test_nothing_is_kept_of_who_does_not_want_it(opened: Pages, kept: Kept) -> N
     page = open_page(opened, kept)
     to_history(page)
     page.get_by_label(text.HISTORY_KEEP).uncheck()
-    expect(page.locator("dialog.aq-history")).to_contain_text(text.HISTORY_OFF, timeout=30_000)
+    expect(page.locator("dialog.aq-history")).to_contain_text(text.HISTORY_OFF)
     page.keyboard.press("Escape")
     answered(page, LICENCE_QUESTION)
     refresh(page, opened)
@@ -122,7 +122,7 @@ def test_another_browser_sees_nothing_of_it(opened: Pages, kept: Kept, browser: 
         stranger = other.new_page()
         stranger.add_init_script(f"sessionStorage.setItem('aq-conversation', '{conversation}')")
         stranger.goto(page.url)
-        expect(stranger.locator(READY)).to_be_attached(timeout=30_000)
+        expect(stranger.locator(READY)).to_be_attached()
         expect(stranger.locator(QUESTION_BOX)).to_be_visible()
         expect(stranger.locator(LATEST)).to_have_count(0)
         stranger.get_by_role("button", name=text.HISTORY_OPEN).click()
@@ -136,23 +136,23 @@ def test_a_thumb_with_its_reason_is_kept_changed_and_taken_back(opened: Pages, k
     answered(page, LICENCE_QUESTION)
     down = page.get_by_role("button", name=text.THUMB_DOWN)
     down.click()
-    expect(down).to_have_attribute("aria-pressed", "true", timeout=30_000)
+    expect(down).to_have_attribute("aria-pressed", "true")
     page.get_by_label(text.REASON_WRONG_SOURCE).check(force=True)
     page.get_by_label(text.RIGHT_ANSWER_LABEL).fill("The State Council")
     page.get_by_label(text.COMMENT_LABEL).fill("<b>see</b> page 2")
     screenshot(page, "feedback-form")
     page.get_by_role("button", name=text.FEEDBACK_SEND).click()
-    expect(page.locator(".aq-thanks")).to_have_text(text.FEEDBACK_THANKS, timeout=30_000)
+    expect(page.locator(".aq-thanks")).to_have_text(text.FEEDBACK_THANKS)
     (item,) = kept.feedback.all()
     said = item.opinion
     assert (said.reason, said.right_answer, said.comment) == ("wrong_source", "The State Council", "<b>see</b> page 2")
     refresh(page, opened)
-    expect(page.get_by_role("button", name=text.THUMB_DOWN)).to_have_attribute("aria-pressed", "true", timeout=30_000)
+    expect(page.get_by_role("button", name=text.THUMB_DOWN)).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name=text.THUMB_UP).click()
-    expect(page.get_by_role("button", name=text.THUMB_UP)).to_have_attribute("aria-pressed", "true", timeout=30_000)
+    expect(page.get_by_role("button", name=text.THUMB_UP)).to_have_attribute("aria-pressed", "true")
     assert [one.opinion.verdict for one in kept.feedback.all()] == ["up"]
     page.get_by_role("button", name=text.THUMB_UP).click()
-    expect(page.get_by_role("button", name=text.THUMB_UP)).to_have_attribute("aria-pressed", "false", timeout=30_000)
+    expect(page.get_by_role("button", name=text.THUMB_UP)).to_have_attribute("aria-pressed", "false")
     assert kept.feedback.all() == []
 
 
@@ -167,8 +167,8 @@ def test_a_suggested_question_is_asked_by_itself(opened: Pages, kept: Kept) -> N
     assert question == "When was the Aurel bridge opened?"
     screenshot(page, "suggestions")
     suggested.click()
-    expect(page.locator(LATEST)).to_contain_text(question, timeout=30_000)
-    expect(page.locator(THUMBS)).to_be_visible(timeout=30_000)
+    expect(page.locator(LATEST)).to_contain_text(question)
+    expect(page.locator(THUMBS)).to_be_visible()
     asked = next(one for one in service.asked if one.get("question") == question)
     assert asked["history"] == []
 
@@ -178,7 +178,7 @@ def test_the_answer_of_a_removed_article_is_gone_and_says_so(opened: Pages, kept
     answered(page, LICENCE_QUESTION)
     kept.removal.forget({LICENCE.article_id}, {LICENCE.url or ""})
     refresh(page, opened)
-    expect(page.locator(".aq-latest .aq-reply")).to_contain_text(text.LOST_REMOVED, timeout=30_000)
+    expect(page.locator(".aq-latest .aq-reply")).to_contain_text(text.LOST_REMOVED)
     expect(page.locator(LATEST)).to_contain_text(LICENCE_QUESTION)
     expect(page.locator(THUMBS)).to_have_count(0)
 
@@ -189,7 +189,7 @@ def test_an_answer_that_was_under_way_while_its_article_was_removed_is_not_kept(
     service.store.removed.add(LICENCE.article_id)
     answered(page, LICENCE_QUESTION)
     refresh(page, opened)
-    expect(page.locator(".aq-latest .aq-reply")).to_contain_text(text.LOST_REMOVED, timeout=30_000)
+    expect(page.locator(".aq-latest .aq-reply")).to_contain_text(text.LOST_REMOVED)
 
 
 @pytest.mark.parametrize(("size", "theme"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide-light", "phone-dark"])
