@@ -112,7 +112,8 @@ class AskPanel:
         c.clear.click(self.clear, [c.options], w.asking, cancels=answering, **PRIVATE)
         w.latest.submit(self.edit, [w.conversation, c.options], w.asking, cancels=answering, **PRIVATE)
         c.chips.submit(self.stop_editing, [c.options], [c.is_editing, c.chips], **PRIVATE)
-        c.form.input(self.choose, [c.is_editing], [c.options, c.chips], **PRIVATE)
+        # By default what is changed while the server is busy with the change before would be lost.
+        c.form.input(self.choose, [c.is_editing], [c.options, c.chips], trigger_mode="always_last", **PRIVATE)
         for panel in (w.earlier, w.latest, w.sources):
             panel.select(self.select, [w.conversation], [w.sources], **PRIVATE)
         return started, answering
@@ -134,10 +135,13 @@ class AskPanel:
             return notice("error", str(error))
         return empty_html(self._examples, has_articles=total > 0)
 
-    def form(self, options: AskOptions) -> str:
-        """The filters' form with the sources there are now."""
+    def form(self, options: AskOptions, *, is_kept: bool = False) -> str:
+        """The filters' form with the sources there are now.
+
+        :param is_kept: Whether what was chosen in it meanwhile stays; otherwise it shows ``options``.
+        """
         try:
-            return form_html(options, self._service.collection.sources())
+            return form_html(options, self._service.collection.sources(), is_kept=is_kept)
         except ArticleQAError:
             return form_html(options)  # the invitation beside it says what is wrong
 

@@ -16,10 +16,11 @@ _ICON = (
 )
 
 
-def form_html(options: AskOptions, sources: Sequence[tuple[str, int]] = ()) -> str:
+def form_html(options: AskOptions, sources: Sequence[tuple[str, int]] = (), *, is_kept: bool = False) -> str:
     """A disclosure with one field for each option; what it holds is reported as a whole when it changes.
 
     :param sources: (name, number of articles) of each source there is; articles without one are no choice.
+    :param is_kept: Whether the fields keep what was chosen in them since ``options`` were read.
     """
     fields = (
         _date_field("published_after", text.FILTER_AFTER, options.published_after)
@@ -33,7 +34,7 @@ def form_html(options: AskOptions, sources: Sequence[tuple[str, int]] = ()) -> s
         f"<span>{escape(text.MODE_FAST)}<small>{escape(text.MODE_FAST_HINT)}</small></span></label>"
     )
     return (
-        f'<details class="aq-filters"><summary>{_ICON}{escape(text.FILTERS)}</summary>'
+        f'<details class="aq-filters"{" data-kept" if is_kept else ""}><summary>{_ICON}{escape(text.FILTERS)}</summary>'
         f'<div class="aq-filters-panel" role="group" aria-label="{escape(text.FILTERS)}">'
         f'<div class="aq-fields">{fields}</div>{mode}'
         f'<p class="aq-filters-hint">{escape(text.FILTERS_HINT)}</p></div></details>'

@@ -97,7 +97,8 @@ def _select(field: str, label: str, choices: Sequence[tuple[str, str]], chosen: 
     )
     return (
         f'<label class="aq-pick aq-pick-{field}"><span>{escape(label)}</span>'
-        f'<select data-field="{field}" data-key="{field}" aria-label="{escape(label)}">{options}</select></label>'
+        f'<select data-field="{field}" data-key="{field}" data-value="{escape(chosen)}" '
+        f'aria-label="{escape(label)}">{options}</select></label>'
     )
 
 
@@ -105,7 +106,7 @@ def _day(field: str, label: str, value: str | None) -> str:
     return (
         f'<label class="aq-pick"><span>{escape(label)}</span>'
         f'<input type="date" data-field="{field}" data-key="{field}" aria-label="{escape(label)}" '
-        f'value="{escape(value or "")}"></label>'
+        f'data-value="{escape(value or "")}" value="{escape(value or "")}"></label>'
     )
 
 

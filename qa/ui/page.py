@@ -71,7 +71,7 @@ def build_blocks(
 
         def follow(page: Page, opened: str | None, options: AskOptions, request: gr.Request) -> list[Any]:
             """The Articles tab, the invitation to ask and the sources to choose from, after the articles changed."""
-            return [*articles.follow(page, opened, request), asking.invitation(), asking.form(options)]
+            return [*articles.follow(page, opened, request), asking.invitation(), asking.form(options, is_kept=True)]
 
         w, composer = articles.widgets, asking.widgets.composer
         status.wire(

@@ -14,7 +14,7 @@ if (element.closest(".aq-live")) {
 
 // Once a page: from the Ask tab straight to where articles are added.
 if (!window.aqArticles) {
-  window.aqArticles = { lastRow: null, toReader: false };
+  window.aqArticles = { lastRow: null, toReader: false, chosen: {} };
   document.addEventListener("click", (event) => {
     if (event.target.closest?.('[data-action="add-articles"]')) setTimeout(() => openView("add"), 60);
   });
@@ -35,6 +35,7 @@ element.addEventListener("click", (event) => {
   const { action } = control.dataset;
   if (action === "open-add") { openView("add"); return; }
   if (action === "undo") clearTimeout(runningOut);
+  if (action === "drop" || action === "only") shared.chosen = {};
   // Who uses the keyboard is taken along to what opens.
   shared.toReader = event.detail === 0 && ["read", "browse", "revision", "diff", "ask-remove"].includes(action);
   if (action === "browse") openView("browse");
@@ -46,6 +47,7 @@ element.addEventListener("change", (event) => {
   const { field } = event.target.dataset;
   if (!field) return;
   const { value } = event.target;
+  shared.chosen[field] = value;
   clearTimeout(waiting);
   // A date is typed part by part.
   waiting = setTimeout(() => {
@@ -70,6 +72,10 @@ function letRunOut(undo) {
 }
 
 watch("value", () => {
+  // New HTML does not change a field that somebody changed; only a filter removed elsewhere does.
+  element.querySelectorAll("[data-field][data-value]").forEach((field) => {
+    if (field !== document.activeElement) field.value = shared.chosen[field.dataset.field] ?? field.dataset.value;
+  });
   const lost = !document.activeElement || document.activeElement === document.body;
   const find = (key) => key && document.querySelector(`.aq-views [data-key="${CSS.escape(key)}"]:not([disabled])`);
   if (isReader) {

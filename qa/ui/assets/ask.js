@@ -72,6 +72,7 @@ element.addEventListener("click", (event) => {
 let waiting;
 element.addEventListener("change", (event) => {
   if (!event.target.dataset.field) return;
+  page.chosen = { ...page.chosen, [event.target.dataset.field]: event.target.value };
   clearTimeout(waiting);
   waiting = setTimeout(reportForm, event.target.type === "date" ? 150 : 0); // a date is typed part by part
 });
@@ -82,10 +83,12 @@ watch("value", () => {
   const filters = element.querySelector("details.aq-filters");
   if (filters) {
     filters.open = Boolean(page.filtersOpen);
+    // New sources must not take away what was chosen while they came.
+    if (!filters.hasAttribute("data-kept")) page.chosen = {};
     filters.querySelectorAll("[data-field]").forEach((field) => {
       if (field === document.activeElement) return;
-      if (field.type === "checkbox") field.checked = field.dataset.value === "fast";
-      else field.value = field.dataset.value;
+      if (field.type !== "checkbox") field.value = page.chosen?.[field.dataset.field] ?? field.dataset.value;
+      else if (!page.chosen?.mode) field.checked = field.dataset.value === "fast";
     });
   }
   const focus = element.querySelector("mark.aq-focus");
