@@ -74,7 +74,8 @@ class ArticlesPanel:
         w.chart.select(self.from_chart, inputs, [w.filters, *listed], **PRIVATE)
         view = [w.page, w.opened, w.search, w.filters, w.found, w.listing, w.chart, w.reader]
         for panel in (w.listing, w.reader, self.arrivals.widgets.latest):
-            panel.select(self.select, inputs, view, **PRIVATE)
+            # What was clicked on shows before its event is over; the next click must not be lost for that.
+            panel.select(self.select, inputs, view, trigger_mode="always_last", **PRIVATE)
         self.adding.wire(blocks, self.follow, inputs, self.followed)
         self.arrivals.wire()
         self.index.wire(blocks, self.follow, inputs, self.followed)

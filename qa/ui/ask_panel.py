@@ -115,7 +115,7 @@ class AskPanel:
         # By default what is changed while the server is busy with the change before would be lost.
         c.form.input(self.choose, [c.is_editing], [c.options, c.chips], trigger_mode="always_last", **PRIVATE)
         for panel in (w.earlier, w.latest, w.sources):
-            panel.select(self.select, [w.conversation], [w.sources], **PRIVATE)
+            panel.select(self.select, [w.conversation], [w.sources], trigger_mode="always_last", **PRIVATE)
         return started, answering
 
     def _then_answer(self, started: Any) -> Any:

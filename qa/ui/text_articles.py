@@ -113,6 +113,7 @@ UNDO_OVER = "Removed for good."
 # Adding
 ONLY_EDITORS_TITLE = "You can read and ask, not change"
 ONLY_EDITORS_TEXT = "Only editors add, remove and rebuild here. Log in as one, or ask an editor."
+DROP_HERE = "Drop files here, or click to choose them"
 DROP_TITLE = "Drop in files"
 DROP_HINT = "Text, Markdown, HTML, PDF, Word, e-mail, JSON or JSON lines; several at once, each judged by itself."
 ADDRESS_TITLE = "Add from the web"

@@ -33,6 +33,7 @@ element.addEventListener("click", (event) => {
   const control = event.target.closest("[data-action]");
   if (!control || !element.contains(control)) return;
   const { action } = control.dataset;
+  if (event.detail > 1 && ["remove", "undo"].includes(action)) return; // the second of a double click
   if (action === "open-add") { openView("add"); return; }
   if (action === "undo") clearTimeout(runningOut);
   if (action === "drop" || action === "only") shared.chosen = {};
