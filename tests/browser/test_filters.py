@@ -74,6 +74,7 @@ def test_filters_are_set_by_keyboard(opened: Pages) -> None:
     expect(summary).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator(".aq-filters-panel")).to_be_visible()
+    expect(page.locator("[data-field=source] option")).to_have_count(4)
     page.locator("[data-field=source]").focus()
     page.keyboard.type("Fin")
     expect(page.locator(CHIPS)).to_have_text([f"Only Finance Daily{text.REMOVE_SIGN}"])
