@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -32,12 +32,8 @@ class Calls:
             raise BusyError(_RETRY_SECONDS)
         return await anyio.to_thread.run_sync(call, limiter=self._limiter)
 
-    async def steps(self, start: Callable[[], Iterator[Result]]) -> AsyncIterator[Result]:
-        """What an iterator yields, each step in a thread. Leaving early closes it.
-
-        :raises BusyError: When too many calls wait; once begun, its steps are not refused.
-        """
-        iterator = await self.run(start)
+    async def steps(self, iterator: Iterator[Result]) -> AsyncGenerator[Result]:
+        """What an iterator yields, each step in a thread. Leaving early closes it."""
         try:
             while True:
                 step = await anyio.to_thread.run_sync(partial(_next, iterator), limiter=self._limiter)
@@ -46,7 +42,8 @@ class Calls:
                 yield step
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(iterator.close)  # type: ignore[attr-defined]  # they are generators
+                close = iterator.close  # type: ignore[attr-defined]  # they are generators
+                await anyio.to_thread.run_sync(close, limiter=self._limiter)
 
 
 _END: Any = object()

@@ -77,18 +77,19 @@ class FrontDoor:
         check_exposure(host, settings.password, has_users=has_users, is_proxied=bool(self._proxies))
         self._login = Login(settings.password, users)
         self._hosts = TrustedHosts(host, trusted_hosts)
-        self._slots = QuestionSlots(num_parallel, max_waiting)
         self.metrics = Metrics()
+        self.slots = QuestionSlots(num_parallel, max_waiting, lambda: self.metrics.refusal("busy"))
+        self._questions = PerMinute(settings.questions_per_minute)
+        self._audit = None if settings.audit_file is None else AuditLog(settings.audit_file)
 
-    def accounted(self, service: QuestionService) -> QuestionService:
-        """The service as the page, the API and MCP shall see it."""
-        audit_file = self._settings.audit_file
-        return AccountedService(
-            LimitedService(service, self._slots),
-            self.metrics,
-            questions=PerMinute(self._settings.questions_per_minute),
-            audit=None if audit_file is None else AuditLog(audit_file),
-        )
+    def accounted(self, service: QuestionService, *, takes_turns: bool = True) -> QuestionService:
+        """The service as the page, the API and MCP shall see it.
+
+        :param takes_turns: Whether its questions wait for their turns by themselves, each in a thread; else whoever
+            asks waits for one of the :attr:`slots` first.
+        """
+        limited = LimitedService(service, self.slots) if takes_turns else service
+        return AccountedService(limited, self.metrics, questions=self._questions, audit=self._audit)
 
     def guarded(
         self, app: ASGIApp, service: QuestionService, *, num_queued: Callable[[], int], max_upload_bytes: int
@@ -99,9 +100,9 @@ class FrontDoor:
         :param num_queued: How many calls wait in Gradio's queue.
         :param max_upload_bytes: The largest upload request; it may hold several files.
         """
-        self.metrics.watch(lambda: known_status(service), lambda: num_queued() + self._slots.num_waiting)
+        self.metrics.watch(lambda: known_status(service), lambda: num_queued() + self.slots.num_waiting)
         return Guard(
-            QueueFull(app, lambda: self._slots.retry_after_seconds(num_queued()), self.metrics),
+            QueueFull(app, lambda: self.slots.retry_after_seconds(num_queued()), self.metrics),
             hosts=self._hosts,
             login=self._login,
             proxies=self._proxies,

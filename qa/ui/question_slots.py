@@ -1,6 +1,7 @@
 """Bounds how many questions are answered and wait at once, for all ways of asking; knows nothing of who asks how.
 
-The page, the Gradio API, MCP and plain HTTP all ask the one service that :class:`LimitedService` wraps.
+The page, the Gradio API and MCP ask a service that :class:`LimitedService` wraps and wait in their threads; plain HTTP
+lines up without a thread (:mod:`qa.ui.http.turns`). It is one line.
 """
 
 from __future__ import annotations
@@ -9,18 +10,30 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
 
-from index.types import Filters, RetrievedPassage
+from index.types import Filters
 from qa.types import Event, Mode, Turn
 from qa.ui.access.identity import BusyError
-from qa.ui.ports import ArticleStore, LoadingState, QuestionService, WebAddresses
+from qa.ui.passed_on import PassedOn
+from qa.ui.ports import QuestionService
 
 _FIRST_GUESS_SECONDS = 2.0
 _WEIGHT_OF_LATEST = 0.2
 _LONGEST_RETRY_SECONDS = 120
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """One question's, first in the line and then where it is answered.
+
+    ``call``: called once when its turn comes, from whatever thread. ``came_at``: when that was; None until then.
+    """
+
+    call: Callable[[], None]
+    came_at: float | None = None
 
 
 class QuestionSlots:
@@ -28,14 +41,16 @@ class QuestionSlots:
 
     :param num_parallel: How many are answered at once.
     :param max_waiting: How many more may wait; beyond that a question is refused at once.
+    :param on_refusal: Called when one is.
     """
 
-    def __init__(self, num_parallel: int, max_waiting: int) -> None:
-        self._num_parallel = num_parallel
+    def __init__(self, num_parallel: int, max_waiting: int, on_refusal: Callable[[], None] = lambda: None) -> None:
+        self.num_parallel = num_parallel
         self._max_waiting = max_waiting
+        self._on_refusal = on_refusal
         self._lock = threading.Lock()
         self._num_free = num_parallel
-        self._line: deque[threading.Event] = deque()
+        self._line: deque[Place] = deque()
         self._usual_seconds = _FIRST_GUESS_SECONDS
 
     @property
@@ -44,74 +59,72 @@ class QuestionSlots:
 
     @property
     def num_answering(self) -> int:
-        return self._num_parallel - self._num_free
+        return self.num_parallel - self._num_free
 
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Wait for a turn and keep it.
+    def line_up(self, call: Callable[[], None]) -> Place:
+        """Take a place, which must be given back by :meth:`leave`. Never waits.
 
+        :param call: Called when the turn comes, which may be before this returns.
         :raises BusyError: If too many wait already.
         """
-        turn = self._take_or_line_up()
-        if turn is not None:
-            turn.wait()
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self._hand_over(time.monotonic() - started)
-
-    def _take_or_line_up(self) -> threading.Event | None:
+        place = Place(call)
         with self._lock:
             if self._num_free > 0:
                 self._num_free -= 1
-                return None
-            if len(self._line) >= self._max_waiting:
-                raise BusyError(self.retry_after_seconds())
-            turn = threading.Event()
-            self._line.append(turn)
-            return turn
+                place.came_at = time.monotonic()
+            elif len(self._line) < self._max_waiting:
+                self._line.append(place)
+                return place
+        if place.came_at is None:
+            self._on_refusal()
+            raise BusyError(self.retry_after_seconds())
+        call()
+        return place
 
-    def _hand_over(self, seconds: float) -> None:
+    def leave(self, place: Place) -> None:
+        """Give a place back: after its turn, or because nobody waits for it any more."""
+        now = time.monotonic()
         with self._lock:
-            self._usual_seconds += _WEIGHT_OF_LATEST * (seconds - self._usual_seconds)
-            if self._line:
-                self._line.popleft().set()  # the slot goes over as it is, so that nobody can jump the line
-            else:
+            if place.came_at is None:
+                self._line.remove(place)
+                return
+            self._usual_seconds += _WEIGHT_OF_LATEST * (now - place.came_at - self._usual_seconds)
+            following = self._line.popleft() if self._line else None
+            if following is None:
                 self._num_free += 1
+                return
+            following.came_at = now  # the slot goes over as it is, so that nobody can jump the line
+        following.call()
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Wait for a turn, in this thread, and keep it.
+
+        :raises BusyError: If too many wait already.
+        """
+        came = threading.Event()
+        place = self.line_up(came.set)
+        try:
+            came.wait()
+            yield
+        finally:
+            self.leave(place)
 
     def retry_after_seconds(self, num_more: int = 0) -> int:
         """When, at the usual pace, half of those who wait will have had their turn.
 
         :param num_more: How many wait elsewhere.
         """
-        seconds = self._usual_seconds * ((len(self._line) + num_more) / 2 + 1) / self._num_parallel
+        seconds = self._usual_seconds * ((len(self._line) + num_more) / 2 + 1) / self.num_parallel
         return max(1, min(math.ceil(seconds), _LONGEST_RETRY_SECONDS))
 
 
-class LimitedService:
+class LimitedService(PassedOn):
     """A question service whose questions take their turns."""
 
     def __init__(self, service: QuestionService, slots: QuestionSlots) -> None:
-        self._service = service
+        super().__init__(service)
         self._slots = slots
-
-    @property
-    def collection(self) -> ArticleStore:
-        return self._service.collection
-
-    @property
-    def addresses(self) -> WebAddresses:
-        return self._service.addresses
-
-    def loading(self) -> LoadingState:
-        return self._service.loading()
-
-    def status(self) -> dict[str, Any]:
-        return self._service.status()
-
-    def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[RetrievedPassage]:
-        return self._service.search(query, k, filters)
 
     def ask(
         self,

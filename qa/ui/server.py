@@ -80,6 +80,7 @@ def create_site(
     :raises StorageError: If the list of users cannot be read.
     """
     door = FrontDoor(access, host=host, trusted_hosts=trusted_hosts, num_parallel=num_parallel, max_waiting=max_queue)
+    answering = door.accounted(service, takes_turns=False)
     service = door.accounted(service)
     blocks = build_blocks(service, examples=examples, num_parallel=num_parallel, max_queue=max_queue, kept=kept)
     endpoints = Endpoints(service, upload_folder=upload_folder())
@@ -96,7 +97,10 @@ def create_site(
     _mount(app, blocks, host=host, max_upload_bytes=max_upload_bytes)
     gradio_app = app.routes[-1].app  # type: ignore[attr-defined]  # what was mounted last
     http_api = make_http_api(
-        service, endpoints, max_file_bytes=max_upload_bytes, num_parallel=num_parallel, max_waiting=max_queue
+        answering,
+        Endpoints(answering, upload_folder=upload_folder()),
+        door.slots,
+        max_file_bytes=max_upload_bytes,
     )
     guarded = door.guarded(
         BesidePage(http_api, Malformed(ServedPage(app))),

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import Any, cast
+from typing import cast
 
-from index.types import Filters, RetrievedPassage
+from index.types import Filters
 from qa.audit import AuditLog
 from qa.types import Done, Event, Mode, Turn
 from qa.ui.access.actor import current_actor
 from qa.ui.access.audited import ADDRESSES, ARTICLES, Audited, Methods
-from qa.ui.access.identity import BusyError
+from qa.ui.access.identity import BusyError, TooOftenError
 from qa.ui.access.limits import PerMinute
 from qa.ui.access.metrics import Metrics
-from qa.ui.ports import ArticleStore, LoadingState, QuestionService, WebAddresses
+from qa.ui.passed_on import PassedOn
+from qa.ui.ports import ArticleStore, QuestionService, WebAddresses
 
 
-class AccountedService:
+class AccountedService(PassedOn):
     """A question service whose use is accounted for.
 
     :param questions: How many each client may ask.
@@ -30,7 +31,7 @@ class AccountedService:
     def __init__(
         self, service: QuestionService, metrics: Metrics, *, questions: PerMinute, audit: AuditLog | None = None
     ) -> None:
-        self._service = service
+        super().__init__(service)
         self._metrics = metrics
         self._questions = questions
         self._audit = audit
@@ -48,15 +49,6 @@ class AccountedService:
     def _audited(self, store: object, methods: Methods) -> Audited:
         return Audited(store, methods, current_actor(), self._audit, self._metrics)
 
-    def loading(self) -> LoadingState:
-        return self._service.loading()
-
-    def status(self) -> dict[str, Any]:
-        return self._service.status()
-
-    def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[RetrievedPassage]:
-        return self._service.search(query, k, filters)
-
     def ask(
         self,
         question: str,
@@ -69,12 +61,12 @@ class AccountedService:
     ) -> Iterator[Event]:
         """See :meth:`qa.ui.ports.QuestionService.ask`.
 
-        :raises BusyError: If the client asked too many in the last minute.
+        :raises TooOftenError: If the client asked too many in the last minute.
         """
         wait = self._questions.take(current_actor().key)
         if wait is not None:
             self._metrics.refusal("question_rate")
-            raise BusyError(wait)
+            raise TooOftenError(wait)
         events = self._service.ask(
             question, as_of=as_of, history=history, mode=mode, filters=filters, use_date_window=use_date_window
         )
@@ -92,7 +84,6 @@ class AccountedService:
                     yield event
         except BusyError:
             outcome = "refused"
-            self._metrics.refusal("busy")
             raise
         except Exception:
             outcome = "failed"

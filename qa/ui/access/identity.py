@@ -56,6 +56,10 @@ class BusyError(ArticleQAError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TooOftenError(BusyError):
+    """One client asks too often; others need not wait."""
+
+
 class HasHeaders(Protocol):
     """A request of Starlette or of Gradio."""
 

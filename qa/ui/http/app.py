@@ -22,6 +22,7 @@ from qa.ui.http.errors import add_error_handlers
 from qa.ui.http.questions import question_routes
 from qa.ui.http.schema import contract_schema
 from qa.ui.ports import QuestionService
+from qa.ui.question_slots import QuestionSlots
 
 API_VERSION = "1"
 _PATHS = ("/v1/", "/schema", "/openapi.json")
@@ -35,17 +36,15 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 
 
 def make_http_api(
-    service: QuestionService, endpoints: Endpoints, *, max_file_bytes: int, num_parallel: int, max_waiting: int
+    service: QuestionService, endpoints: Endpoints, slots: QuestionSlots, *, max_file_bytes: int
 ) -> FastAPI:
     """The app for the paths that :class:`BesidePage` sends to it.
 
+    :param endpoints: Over a service that answers at once: here is where questions take their turns.
+    :param slots: Where they wait for them.
     :param max_file_bytes: The largest file of an upload.
-    :param num_parallel: How many questions are answered at once.
-    :param max_waiting: How many more may wait.
     """
-    # One thread for each question that the slots behind the service let wait: they say when it is too many.
-    asking = Calls(num_parallel + max_waiting + 1, max_waiting)
-    context = HttpContext(service, endpoints, max_file_bytes, asking)
+    context = HttpContext(service, endpoints, max_file_bytes, slots, Calls(slots.num_parallel, 0))
     app = FastAPI(
         title=text.PRODUCT,
         version=API_VERSION,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter
@@ -86,17 +87,18 @@ def _completion(head: Json, answer: Json) -> Json:
     return {**head, "object": "chat.completion", "choices": [choice], "article_qa": answer}
 
 
-async def _chunks(head: Json, steps: AsyncIterator[Json]) -> AsyncIterator[str]:
+async def _chunks(head: Json, steps: AsyncGenerator[Json]) -> AsyncIterator[str]:
     """The role with the first step, a chunk for each step, the words of the answer, its end."""
     delta: Json = {"role": "assistant", "content": ""}
-    async for step in steps:
-        yield _chunk(head, delta, article_qa=step)
-        delta = {}
-        if step["event"] == "done":
-            for piece in _PIECES.findall(reply_text(step["data"])):
-                yield _chunk(head, {"content": piece})
-            yield _chunk(head, {}, finish_reason="stop")
-            yield server_sent("[DONE]")
+    async with aclosing(steps):
+        async for step in steps:
+            yield _chunk(head, delta, article_qa=step)
+            delta = {}
+            if step["event"] == "done":
+                for piece in _PIECES.findall(reply_text(step["data"])):
+                    yield _chunk(head, {"content": piece})
+                yield _chunk(head, {}, finish_reason="stop")
+                yield server_sent("[DONE]")
 
 
 def _chunk(head: Json, delta: Json, *, finish_reason: str | None = None, article_qa: Json | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,6 +15,7 @@ from qa.ui.http import replies
 from qa.ui.http.context import HttpContext
 from qa.ui.http.requests import AskRequest, SearchRequest
 from qa.ui.http.streams import EVENT_STREAM, event_stream, server_sent
+from qa.ui.http.turns import client_left
 from qa.ui.problems import Problem, error_json
 
 Json = dict[str, Any]
@@ -37,8 +39,9 @@ def question_routes(context: HttpContext) -> APIRouter:
         steps = context.ask(request, lambda: context.endpoints.ask_stream(**asked(body)))
 
         async def chunks() -> AsyncIterator[str]:
-            async for step in steps:
-                yield server_sent(step["data"], event=step["event"])
+            async with aclosing(steps):
+                async for step in steps:
+                    yield server_sent(step["data"], event=step["event"])
 
         return await event_stream(chunks(), _failed)
 
@@ -58,9 +61,12 @@ def asked(body: AskRequest) -> Json:
 async def answered(context: HttpContext, request: Request, **arguments: Any) -> Json:
     """The Answer; nothing is written any more once whoever asked is gone."""
     data: Json | None = None
-    async for step in context.ask(request, lambda: context.endpoints.ask_stream(**arguments)):
-        if step["event"] == "done":
-            data = step["data"]
+    async with aclosing(context.ask(request, lambda: context.endpoints.ask_stream(**arguments))) as steps:
+        async for step in steps:
+            if step["event"] == "done":
+                data = step["data"]
+    if data is None and await request.is_disconnected():
+        raise client_left()
     if data is None:
         raise ModelError("the question ended without an answer; ask again")
     return data

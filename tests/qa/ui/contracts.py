@@ -18,6 +18,7 @@ from qa.ui.http.app import make_http_api
 from qa.ui.http.schema import contract_schema
 from qa.ui.mcp_tools import make_mcp_server
 from qa.ui.page import build_blocks
+from qa.ui.question_slots import QuestionSlots
 from tests.qa.ui.fakes import FakeService
 
 PROMISED = Path(__file__).with_name("contracts.json")
@@ -28,7 +29,7 @@ def contracts() -> dict[str, Any]:
     """HTTP operations, JSON schemas, Gradio endpoints and MCP tools, without the words that only people read."""
     service = FakeService()
     endpoints = Endpoints(service, upload_folder=upload_folder())
-    http_api = make_http_api(service, endpoints, max_file_bytes=1, num_parallel=1, max_waiting=1)
+    http_api = make_http_api(service, endpoints, QuestionSlots(1, 1), max_file_bytes=1)
     gradio = build_blocks(service).get_api_info()["named_endpoints"]
     tools = anyio.run(make_mcp_server(endpoints, num_parallel=1).list_tools)
     found = {

@@ -80,3 +80,24 @@ def test_a_question_that_is_left_or_fails_frees_its_slot() -> None:
     with pytest.raises(RuntimeError):
         list(service.ask(PRICE_QUESTION))
     assert slots.num_answering == 0
+
+
+def test_who_leaves_the_line_makes_room_and_keeps_nobody_waiting() -> None:
+    slots, came = QuestionSlots(1, 2), list[str]()
+    first = slots.line_up(lambda: came.append("first"))
+    second = slots.line_up(lambda: came.append("second"))
+    slots.line_up(lambda: came.append("third"))
+    slots.leave(second)
+    slots.line_up(lambda: came.append("fourth"))  # in the room that the second made
+    slots.leave(first)
+    assert came == ["first", "third"]
+    assert (slots.num_waiting, slots.num_answering) == (1, 1)
+
+
+def test_refusals_are_counted_where_they_happen() -> None:
+    refused = list[str]()
+    slots = QuestionSlots(1, 0, lambda: refused.append("busy"))
+    with slots.slot(), pytest.raises(BusyError):
+        slots.line_up(lambda: None)
+    assert refused == ["busy"]
+    assert slots.num_answering == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -14,7 +14,7 @@ from index.types import Filters
 from qa.types import Event, EvidenceFound
 from tests.qa.ui.fakes import LICENCE_QUESTION, PRICE_QUESTION, QUOTE, FakeLoading, FakeService
 from tests.qa.ui.http.replies import error_of, events_in
-from tests.qa.ui.serving import changed
+from tests.qa.ui.serving import changed, served
 
 PATIENCE_SECONDS = 60
 FILTERS = {"source": "Example News", "published_after": "2022-01-01", "published_before": "31 December 2022"}
@@ -142,6 +142,61 @@ def test_beyond_the_line_questions_are_refused_with_a_time_to_come_back(
     for reply in refused:
         assert error_of(reply)[1] == "busy"
         assert int(reply.headers["retry-after"]) >= 1
+
+
+class Gated(FakeService):
+    """Goes on after the evidence only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+
+    def ask(self, question: str, **options: Any) -> Iterator[Event]:
+        for event in super().ask(question, **options):
+            yield event
+            self.gate.wait(PATIENCE_SECONDS)
+
+
+def test_the_line_is_as_long_as_configured_and_refusals_wait_for_no_thread() -> None:
+    service, statuses = Gated(), list[int]()
+    with served(service, num_parallel=1, max_queue=3) as url, httpx.Client(base_url=url, timeout=60) as client:
+
+        def ask() -> None:
+            statuses.append(client.post("/v1/ask", json={"question": "q", "mode": "fast"}).status_code)
+
+        threads = [threading.Thread(target=ask) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        try:
+            _until(lambda: len(statuses) == 8)  # one is answered and three wait, and none of them goes on
+        finally:
+            service.gate.set()
+        for thread in threads:
+            thread.join(PATIENCE_SECONDS)
+    assert statuses == [503] * 8 + [200] * 4
+
+
+def test_a_client_that_leaves_the_line_makes_room() -> None:
+    service = Gated()
+    with served(service, num_parallel=1, max_queue=1) as url, httpx.Client(base_url=url, timeout=60) as client:
+        with client.stream("POST", "/v1/ask_stream", json={"question": LICENCE_QUESTION}) as reply:
+            next(reply.iter_lines())
+            for path in ("/v1/ask", "/v1/ask_stream", "/v1/ask"):
+                with pytest.raises(httpx.ReadTimeout):
+                    client.post(path, json={"question": PRICE_QUESTION}, timeout=0.5)
+                _until(lambda: "article_qa_queue_length 0.0" in client.get("/metrics").text)
+            assert 'article_qa_refusals_total{reason="busy"}' not in client.get("/metrics").text
+        service.gate.set()
+    assert [asked["question"] for asked in service.asked] == [LICENCE_QUESTION]
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(PATIENCE_SECONDS * 20):
+        if condition():
+            return
+        pause.wait(0.05)
+    raise AssertionError("it never became true")
 
 
 @pytest.mark.parametrize(
