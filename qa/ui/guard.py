@@ -22,7 +22,8 @@ from qa.ui.access.limits import PerMinute
 from qa.ui.access.login import Login
 from qa.ui.access.metrics import Metrics
 from qa.ui.access.proxies import Origin, TrustedProxies, client_key
-from qa.ui.problems import code_of_status, error_json
+from qa.ui.http.errors import error_response
+from qa.ui.problems import Problem, code_of_status
 
 _log = logging.getLogger(__name__)
 _FAILED_LOGINS_PER_MINUTE = 20
@@ -163,7 +164,9 @@ def _refused(refusal: Refusal, path: str) -> Response:
     if refusal.retry_after_seconds is not None:
         headers["Retry-After"] = str(refusal.retry_after_seconds)
     if path.startswith(paths.HTTP_API):
-        return JSONResponse(error_json(code_of_status(refusal.status), refusal.reason), refusal.status, headers)
+        reply = error_response(Problem(code_of_status(refusal.status), refusal.status, refusal.reason), path)
+        reply.headers.update(headers)
+        return reply
     if path.startswith(paths.GRADIO_API):
         return JSONResponse({"detail": refusal.reason}, refusal.status, headers)
     return PlainTextResponse(refusal.reason, refusal.status, headers)

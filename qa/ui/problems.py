@@ -21,7 +21,7 @@ from index.errors import (
     StorageError,
     VerificationError,
 )
-from qa.ui.access.identity import BusyError, NotAllowedError
+from qa.ui.access.identity import BusyError, NotAllowedError, TooOftenError
 
 Code = Literal[
     "bad_input",
@@ -104,6 +104,8 @@ _BY_STATUS: dict[int, Code] = {
 def problem_of(error: ArticleQAError) -> Problem:
     """What to tell the caller about one of the project's own errors."""
     message = one_line(str(error))
+    if isinstance(error, TooOftenError):
+        return Problem("rate_limited", 429, message, error.retry_after_seconds)
     if isinstance(error, BusyError):
         return Problem("busy", 503, message, error.retry_after_seconds)
     for kind, code, status, retry_after_seconds in _KINDS:

@@ -249,6 +249,11 @@ def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:
         assert replies[-1].text == f"busy, try in {replies[-1].headers['retry-after']} seconds"
         programs = HTTP.get(f"{url}/v1/articles", auth=("ada", secrets["ada"])).json()
         assert programs["error"]["code"] == "rate_limited"
+        chat = HTTP.post(f"{url}/v1/chat/completions", json={}, auth=("ada", secrets["ada"]))
+        assert chat.json()["error"] | {"message": ""} == {
+            "message": "", "code": "rate_limited", "type": "invalid_request_error", "param": None,
+        }  # fmt: skip
+        assert "retry-after" in chat.headers
         page = HTTP.post(f"{url}/gradio_api/queue/join", json={}, auth=("ada", secrets["ada"])).json()
         assert page["detail"].startswith("busy, try in ")
         assert HTTP.get(f"{url}/theme.css", auth=("ada", secrets["ada"])).status_code == 200
@@ -265,7 +270,10 @@ def test_too_many_questions_are_told_when_to_come_back() -> None:
         answers = [called(client, "ask", [LICENCE_QUESTION, None, None, "fast"]) for _ in range(4)]
         assert all("event: complete" in answer for answer in answers[:3])
         assert "busy, try in" in answers[3]
-        assert metric(client, 'article_qa_refusals_total{reason="question_rate"}') == 1
+        reply = client.post("/v1/ask", json={"question": LICENCE_QUESTION})
+        assert (reply.status_code, reply.json()["error"]["code"]) == (429, "rate_limited")
+        assert int(reply.headers["retry-after"]) >= 1
+        assert metric(client, 'article_qa_refusals_total{reason="question_rate"}') == 2
 
 
 def test_guessing_is_slowed_down_but_keeps_no_user_out(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from index import errors
 from index.errors import ArticleQAError
-from qa.ui.access.identity import BusyError, NotAllowedError
+from qa.ui.access.identity import BusyError, NotAllowedError, TooOftenError
 from qa.ui.problems import CODES, ConflictError, NotReadyError, code_of_status, problem_of
 
 EXPECTED = [
@@ -37,6 +37,11 @@ def test_busy_says_when_to_come_back() -> None:
     problem = problem_of(BusyError(7))
     assert (problem.code, problem.status, problem.retry_after_seconds) == ("busy", 503, 7)
     assert problem.message == "busy, try in 7 seconds"
+
+
+def test_one_client_that_asks_too_often_is_told_apart_from_a_busy_server() -> None:
+    problem = problem_of(TooOftenError(7))
+    assert (problem.code, problem.status, problem.retry_after_seconds) == ("rate_limited", 429, 7)
 
 
 def test_every_error_of_the_index_was_thought_of() -> None:
