@@ -22,6 +22,7 @@ from qa.ui.ports import QuestionService
 from qa.ui.status_line import StatusLine
 
 _UPLOADS_LIVE_SECONDS = 3600
+_MAX_SESSIONS = 1_000  # Gradio keeps 150 KB or more of each until there are too many, of every call to its API too
 
 
 def build_blocks(
@@ -83,6 +84,7 @@ def build_blocks(
         )
     # Only what is off the queue may be called directly: the status line's ticks.
     blocks.queue(max_size=max_queue, api_open=False, default_concurrency_limit=8)
+    blocks.state_session_capacity = _MAX_SESSIONS
     return blocks
 
 

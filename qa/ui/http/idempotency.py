@@ -7,6 +7,7 @@ leaves it as it is.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import threading
 import time
@@ -20,6 +21,7 @@ from qa.ui.problems import ConflictError
 Json = dict[str, Any]
 KEPT_SECONDS = 3600.0
 MAX_KEYS = 10_000
+MAX_BYTES = 32 << 20  # a report names each article that was rejected, of up to 10,000
 _LONGEST_RETRY_SECONDS = 3600
 
 
@@ -31,6 +33,7 @@ class _Entry:
     at: float
     lock: threading.Lock = field(default_factory=threading.Lock)
     reply: Json | None = None
+    num_bytes: int = 0
 
 
 class IdempotentCalls:
@@ -38,6 +41,7 @@ class IdempotentCalls:
 
     :param kept_seconds: How long a reply is kept at least.
     :param max_keys: How many are kept at most; while none is old enough to go, new keys are refused.
+    :param max_bytes: The replies may have as JSON before new keys are refused, likewise.
     """
 
     def __init__(
@@ -45,10 +49,13 @@ class IdempotentCalls:
         *,
         kept_seconds: float = KEPT_SECONDS,
         max_keys: int = MAX_KEYS,
+        max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kept_seconds = kept_seconds
         self._max_keys = max_keys
+        self._max_bytes = max_bytes
+        self._num_bytes = 0
         self._clock = clock
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str], _Entry] = {}  # the oldest first
@@ -67,6 +74,9 @@ class IdempotentCalls:
         with entry.lock:
             if entry.reply is None:
                 entry.reply = self._done(owner, key, work)
+                entry.num_bytes = len(json.dumps(entry.reply))
+                with self._lock:
+                    self._num_bytes += entry.num_bytes
             return entry.reply
 
     def _done(self, owner: str, key: str, work: Callable[[], Json]) -> Json:
@@ -83,7 +93,7 @@ class IdempotentCalls:
             self._forget_old(now)
             entry = self._entries.get((owner, key))
             if entry is None:
-                if len(self._entries) >= self._max_keys:
+                if len(self._entries) >= self._max_keys or (self._num_bytes >= self._max_bytes and self._entries):
                     oldest = next(iter(self._entries.values()))
                     raise BusyError(min(math.ceil(oldest.at + self._kept_seconds - now) + 1, _LONGEST_RETRY_SECONDS))
                 entry = self._entries[owner, key] = _Entry(fingerprint, now)
@@ -98,6 +108,7 @@ class IdempotentCalls:
             if now - entry.at <= self._kept_seconds or entry.lock.locked():
                 return
             del self._entries[oldest]
+            self._num_bytes -= entry.num_bytes
 
 
 def fingerprint_of(parts: Iterable[bytes]) -> bytes:

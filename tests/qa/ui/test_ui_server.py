@@ -8,11 +8,14 @@ import re
 import socket
 from collections.abc import Iterator
 
+import gradio as gr
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from index.errors import ConfigError
 from qa.ui.exposure import check_exposure, listen, page_address
+from qa.ui.page import build_blocks
 from qa.ui.served_page import rewritten
 from tests.qa.ui.fakes import LICENCE_QUESTION, FakeService
 from tests.qa.ui.serving import changed, served
@@ -230,3 +233,9 @@ def test_handlers_of_the_page_are_no_endpoints(client: httpx.Client) -> None:
     names = set(client.get("/gradio_api/info").json()["named_endpoints"])
     reading = {"/ask", "/ask_stream", "/search", "/articles", "/article", "/status"}
     assert names == reading | {"/add_articles", "/upload", "/remove_article", "/rebuild"}
+
+
+def test_sessions_are_forgotten_before_they_fill_the_memory() -> None:
+    blocks = build_blocks(FakeService())
+    gr.mount_gradio_app(FastAPI(), blocks, path="/")
+    assert blocks.state_holder.capacity == 1_000  # of which each has 150 KB and more; Gradio's own limit is 10,000

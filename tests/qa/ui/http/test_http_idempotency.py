@@ -64,6 +64,17 @@ def test_full_is_full_until_the_oldest_may_go() -> None:
     calls.run("", "3", b"a", Work())
 
 
+def test_long_replies_fill_it_too() -> None:
+    clock = Clock()
+    calls = IdempotentCalls(max_bytes=100, clock=clock)
+    assert calls.run("", "1", b"a", lambda: {"rejected": ["x" * 100]})["rejected"]
+    with pytest.raises(BusyError):
+        calls.run("", "2", b"a", Work())
+    assert calls.run("", "1", b"a", Work())["rejected"]  # a retry is answered all the same
+    clock.now = 3601
+    assert [calls.run("", key, b"a", Work()) for key in ("2", "3")] == [{"number": 1}] * 2
+
+
 def test_failed_work_is_not_remembered() -> None:
     calls = IdempotentCalls()
 
