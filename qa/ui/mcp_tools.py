@@ -63,7 +63,8 @@ ArticleId = Annotated[str, Field(description="The article's id, as articles and 
 def make_mcp_server(endpoints: Endpoints, *, num_parallel: int) -> FastMCP:
     """The server with its four tools; stateless, so it keeps nothing between calls.
 
-    :param num_parallel: How many calls run at once; some more may wait, and all beyond are refused.
+    :param num_parallel: How many questions are answered at once, and how many other calls; some more may wait, and all
+        beyond are refused.
     """
     server: FastMCP = FastMCP(
         text.PRODUCT,
@@ -74,7 +75,8 @@ def make_mcp_server(endpoints: Endpoints, *, num_parallel: int) -> FastMCP:
         # Hosts and origins are checked for all of the app in qa.ui.guard.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    _add_tools(server, endpoints, Calls(num_parallel, _MAX_WAITING))
+    # Apart, so that nobody who reads waits for answers.
+    _add_tools(server, endpoints, Calls(num_parallel, _MAX_WAITING), Calls(num_parallel, _MAX_WAITING))
     return server
 
 
@@ -133,7 +135,7 @@ async def _answered(calls: Calls, call: Callable[[], Json]) -> Json:
         raise ToolError(f"{problem.code}: {problem.message}") from None
 
 
-def _add_tools(server: FastMCP, endpoints: Endpoints, calls: Calls) -> None:
+def _add_tools(server: FastMCP, endpoints: Endpoints, asking: Calls, reading: Calls) -> None:
     async def ask(
         question: Question,
         as_of: AsOf = None,
@@ -146,7 +148,7 @@ def _add_tools(server: FastMCP, endpoints: Endpoints, calls: Calls) -> None:
     ) -> Json:
         """Answer a question from the articles, with quoted evidence, or say that they do not hold the answer."""
         options = (as_of, history, mode, source, published_after, published_before, use_date_window)
-        return await _answered(calls, lambda: endpoints.ask(question, *options))
+        return await _answered(asking, lambda: endpoints.ask(question, *options))
 
     async def search(
         query: Query,
@@ -156,7 +158,7 @@ def _add_tools(server: FastMCP, endpoints: Endpoints, calls: Calls) -> None:
         source: SourceName = None,
     ) -> Json:
         """Find the passages nearest to a query, best first."""
-        return await _answered(calls, lambda: endpoints.search(query, k, published_after, published_before, source))
+        return await _answered(reading, lambda: endpoints.search(query, k, published_after, published_before, source))
 
     async def articles(
         offset: Offset = 0,
@@ -169,11 +171,11 @@ def _add_tools(server: FastMCP, endpoints: Endpoints, calls: Calls) -> None:
     ) -> Json:
         """List the articles, newest first, without their texts."""
         filters = (query, source, published_after, published_before, sort)
-        return await _answered(calls, lambda: endpoints.articles(offset, limit, *filters))
+        return await _answered(reading, lambda: endpoints.articles(offset, limit, *filters))
 
     async def article(article_id: ArticleId) -> Json:
         """Return one article with its whole text."""
-        return await _answered(calls, lambda: endpoints.article(article_id))
+        return await _answered(reading, lambda: endpoints.article(article_id))
 
     for function in (ask, search, articles, article):
         server.add_tool(function, annotations=ToolAnnotations(readOnlyHint=True, openWorldHint=False))

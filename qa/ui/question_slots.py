@@ -81,6 +81,12 @@ class QuestionSlots:
         call()
         return place
 
+    def refuse_if_full(self) -> None:
+        """:raises BusyError: If too many wait: :meth:`line_up` would say so, too."""
+        if self._num_free == 0 and len(self._line) >= self._max_waiting:
+            self._on_refusal()
+            raise BusyError(self.retry_after_seconds())
+
     def leave(self, place: Place) -> None:
         """Give a place back: after its turn, or because nobody waits for it any more."""
         now = time.monotonic()

@@ -22,6 +22,7 @@ from qa.ui.exposure import listen, page_address
 from qa.ui.front_door import OPEN, AccessSettings, FrontDoor
 from qa.ui.guarded_blocks import upload_folder
 from qa.ui.http.app import BesidePage, make_http_api
+from qa.ui.http.full_line import FullLine
 from qa.ui.malformed import Malformed
 from qa.ui.mcp_tools import make_mcp_server, mcp_routes
 from qa.ui.page import build_blocks
@@ -103,7 +104,7 @@ def create_site(
         max_file_bytes=max_upload_bytes,
     )
     guarded = door.guarded(
-        BesidePage(http_api, Malformed(ServedPage(app))),
+        BesidePage(FullLine(http_api, door.slots), Malformed(ServedPage(app))),
         service,
         num_queued=lambda: len(blocks._queue),
         max_upload_bytes=_FILES_WORTH_PER_UPLOAD * max_upload_bytes,

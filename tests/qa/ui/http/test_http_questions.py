@@ -169,6 +169,9 @@ def test_the_line_is_as_long_as_configured_and_refusals_wait_for_no_thread() -> 
             thread.start()
         try:
             _until(lambda: len(statuses) == 8)  # one is answered and three wait, and none of them goes on
+            unread = client.post("/v1/ask", json={"question": 5})  # refused before anything is done for it
+            assert error_of(unread)[:2] == (503, "busy")
+            assert "retry-after" in unread.headers
         finally:
             service.gate.set()
         for thread in threads:
