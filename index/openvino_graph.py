@@ -1,14 +1,17 @@
 """Turns a torch module into an OpenVINO graph and compiles it for the CPU; knows nothing of what the module computes.
 
-OpenVINO's PyTorch front end is used directly, since the higher-level ``openvino.convert_model`` reports usage over
-the network unless told not to.
+OpenVINO reports its use over the network, already when it is imported, unless its telemetry package is missing: so it
+is made to be missing here, before anything of OpenVINO is imported.
 """
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
 from typing import Any
+
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # importing it now raises ImportError
 
 
 def convert(module: Any, example: Mapping[str, Any]) -> Any:

@@ -70,22 +70,28 @@ def build_blocks(
             asking.wire()
         articles.wire(blocks)
 
-        def follow(page: Page, opened: str | None, options: AskOptions, request: gr.Request) -> list[Any]:
-            """The Articles tab, the invitation to ask and the sources to choose from, after the articles changed."""
-            return [*articles.follow(page, opened, request), asking.invitation(), asking.form(options, is_kept=True)]
-
-        w, composer = articles.widgets, asking.widgets.composer
-        status.wire(
-            blocks,
-            follow,
-            inputs=[w.page, w.opened, composer.options],
-            outputs=[*articles.followed, asking.widgets.empty, composer.form],
-            conversation=asking.widgets.conversation,
-        )
+        _follow_status(blocks, status, articles, asking)
     # Only what is off the queue may be called directly: the status line's ticks.
     blocks.queue(max_size=max_queue, api_open=False, default_concurrency_limit=8)
     blocks.state_session_capacity = _MAX_SESSIONS
     return blocks
+
+
+def _follow_status(blocks: gr.Blocks, status: StatusLine, articles: ArticlesPanel, asking: AskPanel) -> None:
+    """Let both tabs follow when the status line notices that the articles changed."""
+
+    def follow(page: Page, opened: str | None, options: AskOptions, request: gr.Request) -> list[Any]:
+        """The Articles tab, the invitation to ask and the sources to choose from, after the articles changed."""
+        return [*articles.follow(page, opened, request), asking.invitation(), asking.form(options, is_kept=True)]
+
+    w, composer = articles.widgets, asking.widgets.composer
+    status.wire(
+        blocks,
+        follow,
+        inputs=[w.page, w.opened, composer.options],
+        outputs=[*articles.followed, asking.widgets.empty, composer.form],
+        conversation=asking.widgets.conversation,
+    )
 
 
 def _brand() -> str:
