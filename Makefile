@@ -31,9 +31,11 @@ lint: install
 check: lint
 	$(BIN)/pytest -q -n 2 --dist loadfile -m '$(FAST)'
 
-# Everything: also torture, the real models, the API and a real browser, which want the processor to themselves.
+# Everything: also torture, the real models, the API and a real browser, which want the processor to themselves. A test in
+# the browser gets a second try, which is counted as "rerun": on a busy machine a page can be slower than a test's patience.
 test: check
-	$(BIN)/pytest -m 'not ($(FAST))'
+	$(BIN)/pytest -m 'not ($(FAST)) and not browser'
+	$(BIN)/pytest -m browser --reruns 1
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -43,11 +43,9 @@ def answered(page: Page, question: str) -> None:
     expect(page.locator(THUMBS)).to_be_visible()
 
 
-def refresh(page: Page, opened: Pages) -> None:
+def refresh(page: Page) -> None:
     page.reload()
     expect(page.locator(READY)).to_be_attached()
-    # Gradio complains of its own request that was on its way.
-    opened.problems[:] = [problem for problem in opened.problems if "AbortError" not in problem]
 
 
 def to_history(page: Page) -> None:
@@ -58,11 +56,11 @@ def to_history(page: Page) -> None:
 def test_a_conversation_is_there_after_a_refresh_and_can_be_gone_on_with(opened: Pages, kept: Kept) -> None:
     page = open_page(opened, kept)
     answered(page, LICENCE_QUESTION)
-    refresh(page, opened)
+    refresh(page)
     expect(page.locator(SHORT_ANSWER)).to_have_text("The National Development and Reform Commission")
     expect(page.locator(".aq-latest button.aq-chip").first).to_be_visible()
     answered(page, PRICE_QUESTION)
-    refresh(page, opened)
+    refresh(page)
     expect(page.locator(LATEST)).to_contain_text(PRICE_QUESTION)
     expect(page.locator(".aq-earlier .aq-question")).to_contain_text(LICENCE_QUESTION)
     to_history(page)
@@ -94,7 +92,7 @@ def test_past_conversations_are_opened_and_deleted_by_keyboard(opened: Pages, ke
     page.locator("[data-action='delete-conversation']").click()
     expect(page.locator(ITEMS)).to_have_count(0)
     expect(page.locator("dialog.aq-history")).to_contain_text(text.HISTORY_EMPTY)
-    refresh(page, opened)
+    refresh(page)
     expect(page.locator(LATEST)).to_have_count(0)
 
 
@@ -105,7 +103,7 @@ def test_nothing_is_kept_of_who_does_not_want_it(opened: Pages, kept: Kept) -> N
     expect(page.locator("dialog.aq-history")).to_contain_text(text.HISTORY_OFF)
     page.keyboard.press("Escape")
     answered(page, LICENCE_QUESTION)
-    refresh(page, opened)
+    refresh(page)
     expect(page.locator(LATEST)).to_have_count(0)
     to_history(page)
     expect(page.get_by_label(text.HISTORY_KEEP)).not_to_be_checked()
@@ -146,7 +144,7 @@ def test_a_thumb_with_its_reason_is_kept_changed_and_taken_back(opened: Pages, k
     (item,) = kept.feedback.all()
     said = item.opinion
     assert (said.reason, said.right_answer, said.comment) == ("wrong_source", "The State Council", "<b>see</b> page 2")
-    refresh(page, opened)
+    refresh(page)
     expect(page.get_by_role("button", name=text.THUMB_DOWN)).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name=text.THUMB_UP).click()
     expect(page.get_by_role("button", name=text.THUMB_UP)).to_have_attribute("aria-pressed", "true")
@@ -177,7 +175,7 @@ def test_the_answer_of_a_removed_article_is_gone_and_says_so(opened: Pages, kept
     page = open_page(opened, kept)
     answered(page, LICENCE_QUESTION)
     kept.removal.forget({LICENCE.article_id}, {LICENCE.url or ""})
-    refresh(page, opened)
+    refresh(page)
     expect(page.locator(".aq-latest .aq-reply")).to_contain_text(text.LOST_REMOVED)
     expect(page.locator(LATEST)).to_contain_text(LICENCE_QUESTION)
     expect(page.locator(THUMBS)).to_have_count(0)
@@ -188,7 +186,7 @@ def test_an_answer_that_was_under_way_while_its_article_was_removed_is_not_kept(
     page = open_page(opened, kept, service)
     service.store.removed.add(LICENCE.article_id)
     answered(page, LICENCE_QUESTION)
-    refresh(page, opened)
+    refresh(page)
     expect(page.locator(".aq-latest .aq-reply")).to_contain_text(text.LOST_REMOVED)
 
 
@@ -199,6 +197,6 @@ def test_history_looks_right(opened: Pages, kept: Kept, size: dict[str, int], th
     answered(page, PRICE_QUESTION)
     to_history(page)
     box = page.locator("dialog.aq-history").bounding_box()
-    assert box is not None and box["width"] <= size["width"]
+    assert box is not None and box["width"] <= size["width"] + 0.5  # browsers count in fractions
     assert page.locator(".aq-history-foot").is_visible()
     screenshot(page, f"history-{size['width']}-{theme}")
