@@ -105,8 +105,8 @@ class Pages:
         self._cleanups.close()
 
     def _note(self, problem: str) -> None:
-        # Gradio complains of its own requests that were on their way when a page was left or loaded again. Where a server
-        # really goes away a test finds it by what then is missing on the page.
+        # Gradio complains of its own requests that were on their way when a page was left or loaded again. Where a
+        # server really goes away, a test finds it by what then is missing on the page.
         if not any(complaint in problem for complaint in ("AbortError", "Connection errored out")):
             self.problems.append(problem)
 
