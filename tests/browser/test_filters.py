@@ -83,6 +83,19 @@ def test_filters_are_set_by_keyboard(opened: Pages) -> None:
     expect(summary).to_be_focused()
 
 
+def test_sources_that_come_just_as_the_filters_are_opened_or_closed_leave_them_so(opened: Pages) -> None:
+    """What redraws the form asks at once whether it is open; the event "toggle" would come too late to tell it."""
+    page = opened(asking_service())
+    summary = page.locator(".aq-filters summary")
+    expect(page.locator("[data-field=source] option")).to_have_count(4)
+    at_once = "(summary) => { summary.click(); return [window.aqPage.filtersOpen, summary.parentElement.open]; }"
+    assert summary.evaluate(at_once) == [True, True]
+    assert summary.evaluate(at_once) == [False, False]
+    summary.click()
+    elsewhere = "document.body.dispatchEvent(new PointerEvent('pointerdown', {bubbles: true})), window.aqPage.filtersOpen"
+    assert page.evaluate(elsewhere) is False
+
+
 def test_days_in_the_wrong_order_are_said(opened: Pages) -> None:
     page = opened(asking_service())
     choose(page, published_after="2022-09-01", published_before="2022-08-01")

@@ -76,6 +76,11 @@ element.addEventListener("change", (event) => {
   clearTimeout(waiting);
   waiting = setTimeout(reportForm, event.target.type === "date" ? 150 : 0); // a date is typed part by part
 });
+// At the click, which opens or closes it right after: "toggle" comes later, and not at all when new sources come between.
+element.addEventListener("click", (event) => {
+  const filters = event.target.closest("summary")?.parentElement;
+  if (filters?.matches(".aq-filters")) page.filtersOpen = !filters.open;
+});
 element.addEventListener("toggle", (event) => { page.filtersOpen = event.target.open; }, true);
 
 let shownExchange = null;

@@ -121,7 +121,7 @@ const page = (window.aqPage ??= (() => {
   function closeFilters() {
     const filters = document.querySelector("details.aq-filters[open]");
     if (!filters) return false;
-    filters.open = false;
+    filters.open = made.filtersOpen = false;
     if (filters.contains(document.activeElement)) filters.querySelector("summary").focus();
     return true;
   }
