@@ -23,7 +23,7 @@ from qa.ui.ports import QuestionService
 from qa.ui.reader_panel import Reader
 
 Updates = list[Any]
-_MAX_QUERY = 200
+MAX_QUERY_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class ArticlesPanel:
         ]
 
     def search(self, query: str | None, page: Page, opened: str | None) -> Updates:
-        page = replace(page, query=(query or "").strip()[:_MAX_QUERY].replace("\x00", ""), offset=0)
+        page = replace(page, query=(query or "").strip()[:MAX_QUERY_CHARS].replace("\x00", ""), offset=0)
         return [page, *self._listed(page, opened)]
 
     def choose(self, page: Page, opened: str | None, event: gr.EventData) -> Updates:

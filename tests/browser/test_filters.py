@@ -92,7 +92,9 @@ def test_sources_that_come_just_as_the_filters_are_opened_or_closed_leave_them_s
     assert summary.evaluate(at_once) == [True, True]
     assert summary.evaluate(at_once) == [False, False]
     summary.click()
-    elsewhere = "document.body.dispatchEvent(new PointerEvent('pointerdown', {bubbles: true})), window.aqPage.filtersOpen"
+    elsewhere = (
+        "document.body.dispatchEvent(new PointerEvent('pointerdown', {bubbles: true})), window.aqPage.filtersOpen"
+    )
     assert page.evaluate(elsewhere) is False
 
 

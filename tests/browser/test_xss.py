@@ -1,127 +1,44 @@
-"""Hundreds of hostile texts through a question without an answer, its sources, an error and what changed: none runs.
-
-A place passes when the text can be read there as it was written (so nothing of it was taken for markup), no element
-has what only such a text brings, no script ran, the policy had nothing to refuse and nothing was asked of other sites.
-"""
+"""Hundreds of hostile texts on the Ask tab, see tests/browser/xss.py: none runs, each can be read letter by letter."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import date
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 
 from index.errors import ModelError
-from index.types import Article, ClusterMember, make_article
-from qa.date_windows import DateWindow
-from qa.types import Citation, Done, Event, EvidenceFound, Note, TextWritten
-from qa.ui import text
-from qa.ui import text_articles as words
-from qa.ui.html import escape
-from tests.browser.articles import opened_articles, titles
-from tests.browser.pages import QUESTION_BOX, Pages, ask
+from qa.conversations import KeptExchange, owner_of
+from qa.feedback import MAX_WORDS_CHARS
+from qa.kept import Kept
+from qa.question_made import MadeQuestion
+from qa.types import Done
+from qa.ui import memory_panel, text
+from tests.browser.pages import Pages, ask
+from tests.browser.xss import (
+    BATCHES,
+    LATEST,
+    PLANTED,
+    SMALL_BATCHES,
+    SOURCES,
+    ask_batch,
+    expect_harmless,
+    expect_in,
+    hostile_events,
+    script,
+    shown,
+)
 from tests.browser.xss_vectors import RUN, VECTORS
-from tests.qa.ui.fakes import FakeCollection, FakeService, answer, retrieved
+from tests.qa.ui.fakes import FakeService
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-_FIRST_MARKER = 101  # a vector may have "[1]" in it, which must not become a chip
-# One after another in one text, since each exchange with the page takes a second.
-BATCHES = [VECTORS[start : start + 6] for start in range(0, len(VECTORS), 6)]
-LATEST, SOURCES, READING = ".block.aq-latest", ".block.aq-sources", ".block.aq-reading"
-_READ = "(place) => place.textContent + [...place.querySelectorAll('input, option')].map((one) => one.value).join(' ')"
-_PLANTED = """() => {
-  const found = [];
-  const search = (root) => root.querySelectorAll("*").forEach((element) => {
-    for (const { name, value } of element.attributes) {
-      const plain = value.replace(/[\\s\\x00-\\x1f]/g, "").toLowerCase();
-      const isAddress = /^(xlink:)?href$|^src|^(form)?action$|^data$|^poster$|^background$|^style$/.test(name);
-      const isScript = /^(javascript|vbscript|data:text)/.test(plain);
-      const isElsewhere = plain.includes("evil.example") && !element.matches("a.aq-link");
-      if (name.startsWith("on") || (isAddress && (isScript || isElsewhere)))
-        found.push(element.outerHTML.slice(0, 200));
-    }
-    if (element.matches("script, style, base, meta, link, template") && element.outerHTML.includes("__ran"))
-      found.push(element.outerHTML.slice(0, 200));
-    if (element.closest(".block") && element.matches("iframe, object, embed, img, math, marquee, xss, video, audio"))
-      found.push(element.outerHTML.slice(0, 200));
-    if (element.shadowRoot) search(element.shadowRoot);
-  });
-  search(document);
-  return found;
-}"""
-
-
-def shown(vector: str) -> str:
-    """``vector`` as it can be read: control characters and white space are not looked at."""
-    return "".join(html.unescape(escape(vector)).split())
-
-
-def expect_in(place: Locator, vectors: Sequence[str]) -> None:
-    missing = list(vectors)
-    for _ in range(300):
-        read = "".join(str(place.evaluate(_READ)).split())
-        missing = [vector for vector in vectors if shown(vector) not in read]
-        if not missing:
-            return
-        place.page.wait_for_timeout(50)
-    raise AssertionError(f"not shown as they are: {missing}")
-
-
-def expect_harmless(page: Page) -> None:
-    """Nothing ran and nothing is there that could; what was asked of other sites fails the test by itself."""
-    assert page.evaluate(_PLANTED) == []
-    assert page.evaluate("window.__ran || 0") == 0
-    assert page.title() == text.PRODUCT
-    assert page.url.startswith("http://127.0.0.1:")
-
-
-def hostile_article(vector: str) -> Article:
-    """One whose every field is ``vector``."""
-    body = f"{vector}\n\nIt is said that {vector}\n\nAnd the end of {vector}."
-    article = make_article(body, title=vector, source=vector, published_at="2024-01-01")
-    return replace(article, url=vector)
-
-
-def hostile_events(batch: Sequence[str], outcome: str = "answered") -> list[Event]:
-    """An answer of which every part is from the batch; its passages and quotes have one vector each."""
-    joined = " ".join(batch)
-    passages = []
-    for rank, vector in enumerate(batch, start=1):
-        member = ClusterMember(99, "other", vector, vector, f"{vector} {rank}", "2024-01-01")
-        passages.append(replace(retrieved(hostile_article(vector), rank), also_in=(member,)))
-    citations = []
-    for number, (found, vector) in enumerate(zip(passages, batch, strict=True)):
-        start = found.passage.text.index(f"It is said that {vector}")
-        citations.append(Citation(_FIRST_MARKER + number, found, start, start + len(f"It is said that {vector}")))
-    written = " ".join(f"{vector} [{_FIRST_MARKER + number}]" for number, vector in enumerate(batch))
-    is_answered = outcome == "answered"
-    final = answer(
-        joined,
-        outcome,
-        short_answer=joined if is_answered else None,
-        answer=f"{joined} It is written: {written}" if is_answered else "",
-        citations=tuple(citations) if is_answered else (),
-        passages=tuple(passages),
-        standalone_question=f"{joined} in other words",
-        date_window=DateWindow(joined, 0, len(joined), date(2024, 1, 1), None, True),
-        notes=(Note("age", joined),) if is_answered else (),
-    )
-    return [EvidenceFound(joined, tuple(passages)), TextWritten(joined), Done(final)]
-
-
-def script(outcome: str) -> dict[str, list[Event]]:
-    return {" ".join(batch).strip(): hostile_events(batch, outcome) for batch in BATCHES}
-
-
-def ask_batch(page: Page, batch: Sequence[str], number: int = 0) -> None:
-    """:param number: How many questions the conversation has so far."""
-    ask(page, " ".join(batch))
-    expect(page.locator(f"{LATEST} .aq-exchange[data-exchange='{number}'][data-phase=done]")).to_be_visible()
-    expect(page.locator(QUESTION_BOX)).to_have_value("")
+_PARTS = """() => [".aq-question", ".aq-short-answer", ".aq-answer", ".aq-asked-with", ".aq-understood"]
+  .map((part) => document.querySelector(`.block.aq-latest ${part}`).textContent)
+  .concat(document.querySelector(".block.aq-after").textContent)"""
+_POPOVERS = """(chips) => chips.map((chip) => document.getElementById(chip.dataset.pop).textContent)"""
+_CARDS = """() => [...document.querySelectorAll(".block.aq-sources .aq-card")].map((card) =>
+  ["h3", ".aq-origin", "blockquote", "mark"].map((part) => card.querySelector(part).textContent))"""
 
 
 def test_there_are_more_than_three_hundred_vectors_and_each_does_something() -> None:
@@ -139,18 +56,56 @@ def test_what_is_looked_for_would_be_seen(opened: Pages) -> None:
     ]
     for vector in planted:
         page.locator(LATEST).evaluate("(element, vector) => { element.innerHTML = vector; }", vector)
-        assert page.evaluate(_PLANTED) != [], vector
+        assert page.evaluate(PLANTED) != [], vector
     page.locator(LATEST).evaluate("(element) => { element.innerHTML = ''; }")
     expect_harmless(page)
     page.wait_for_timeout(300)
     opened.problems.clear()
 
 
+def test_questions_answers_quotes_and_sources(opened: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Question, model output, title, address, source, body, quote, popover, notes and suggestions on the Ask tab."""
+    offered: list[str] = []
+    monkeypatch.setattr(
+        memory_panel, "suggestions", lambda *_: [MadeQuestion("what", vector, vector) for vector in offered]
+    )
+    kept = Kept.at(tmp_path / "conversations.sqlite")
+    page = opened(FakeService(script=script("answered", BATCHES)), kept=kept)
+    for number, batch in enumerate(BATCHES):
+        offered[:] = batch
+        ask_batch(page, batch, number % 10)
+        expect(page.locator(".block.aq-after .aq-suggestion")).to_have_count(len(batch))
+        expect_in(page.locator(f"{LATEST} .aq-lead-evidence"), batch[:1])
+        for part in page.evaluate(_PARTS):
+            assert [vector for vector in batch if shown(vector) not in "".join(part.split())] == []
+        cards = page.evaluate(_CARDS)
+        assert len(cards) == len(batch)
+        for vector, parts in zip(batch, cards, strict=True):
+            assert [part for part in parts if shown(vector) not in "".join(part.split())] == []
+        pops = page.locator(f"{LATEST} .aq-answer .aq-chip").evaluate_all(_POPOVERS)
+        assert len(pops) == len(batch)
+        for vector, pop in zip(batch, pops, strict=True):
+            assert shown(f"It is said that {vector}") in "".join(pop.split())
+        page.locator(f"{LATEST} .aq-answer .aq-chip").first.hover()
+        expect_in(page.locator(".aq-popover"), [f"It is said that {batch[0]}"])
+        expect_in(page.locator(f"{LATEST} .aq-exchange"), batch)
+        expect_harmless(page)
+        if number % 10 == 9:  # what came before is sent with each question
+            page.get_by_role("button", name=text.NEW_CONVERSATION).click()
+            expect(page.locator(f"{LATEST} .aq-exchange")).to_have_count(0)
+    page.reload()
+    expect(page.locator(f"{LATEST} .aq-exchange")).to_be_visible()
+    for place in (LATEST, SOURCES):
+        expect_in(page.locator(place), BATCHES[-1])
+    expect_harmless(page)
+    opened.problems[:] = [problem for problem in opened.problems if "AbortError" not in problem]
+
+
 def test_no_answer_and_failures(opened: Pages) -> None:
     """What was looked for, the closest articles, the words of an error."""
-    service = FakeService(script=script("not_in_articles"))
+    service = FakeService(script=script("not_in_articles", SMALL_BATCHES))
     page = opened(service)
-    for batch in BATCHES:
+    for batch in SMALL_BATCHES:
         ask_batch(page, batch)
         expect_in(page.locator(f"{LATEST} .aq-looked-for"), batch)
         expect_in(page.locator(f"{LATEST} .aq-closest-articles"), batch[:3])
@@ -165,17 +120,36 @@ def test_no_answer_and_failures(opened: Pages) -> None:
     expect_harmless(page)
 
 
-def test_what_changed(opened: Pages) -> None:
-    """Every vector as a paragraph that came, one that went and a word that changed, and in title and source."""
-    first = "\n\n".join(f"Said before: {vector}" for vector in VECTORS)
-    second = "\n\n".join(f"Said after: {vector} {vector}" for vector in VECTORS)
-    store = FakeCollection([make_article(first, title=" ".join(VECTORS), source=" ".join(VECTORS), article_id="one")])
-    store.accept([make_article(second, title="Title", source="Source", article_id="one")])
-    page = opened(FakeService(store))
-    opened_articles(page)
-    titles(page).first.click()
-    page.locator(f"{READING} summary").click()
-    page.get_by_role("button", name=words.DIFF_SHOW).first.click()
-    for place in (".aq-diff", ".aq-diff-fields"):
-        expect_in(page.locator(f"{READING} {place}"), VECTORS)
+def test_kept_conversations_and_feedback(opened: Pages, tmp_path: Path) -> None:
+    """The list of conversations, one that is opened again, and both fields of the feedback."""
+    secret = "ab" * 32
+    owner = owner_of(None, secret)
+    assert owner is not None
+    kept = Kept.at(tmp_path / "conversations.sqlite", max_conversations=1000)
+    for vector in VECTORS:
+        given = hostile_events([vector])[-1]
+        assert isinstance(given, Done)
+        kept.conversations.save(owner, [KeptExchange(vector, given.answer)])
+    page = opened(FakeService(), kept=kept)
+    page.evaluate("(secret) => localStorage.setItem('aq-owner', secret)", secret)
+    page.reload()
+    items = page.locator(".aq-history-item")
+    expect(items).to_have_count(len(VECTORS))
+    expect_in(page.locator("dialog.aq-history"), [vector[:200] for vector in VECTORS])
     expect_harmless(page)
+    for batch in BATCHES:
+        page.get_by_role("button", name=text.HISTORY_OPEN).click()
+        items.nth(VECTORS[::-1].index(batch[0])).click()
+        expect_in(page.locator(LATEST), batch[:1])
+        page.get_by_role("button", name=text.THUMB_DOWN).click()
+        said = " ".join(batch)[:MAX_WORDS_CHARS]
+        page.get_by_label(text.RIGHT_ANSWER_LABEL).fill(said)
+        page.get_by_label(text.COMMENT_LABEL).fill(said)
+        page.get_by_role("button", name=text.FEEDBACK_SEND).click()
+        expect(page.locator(".aq-thanks")).to_have_text(text.FEEDBACK_THANKS)
+        page.get_by_role("button", name=text.FEEDBACK_CHANGE).click()
+        expect(page.get_by_label(text.COMMENT_LABEL)).to_be_visible()
+        for label in (text.RIGHT_ANSWER_LABEL, text.COMMENT_LABEL):
+            assert shown(page.get_by_label(label).input_value()) == shown(said)
+        expect_harmless(page)
+    opened.problems[:] = [problem for problem in opened.problems if "AbortError" not in problem]
