@@ -388,7 +388,11 @@ class FakeService:
         found = EvidenceFound(question, passages)
         words = ["The", "National", "Development", "and", "Reform", "Commission", "must", "approve", "the", "licence."]
         drafts: list[Event] = [TextWritten(" ".join(words[: n + 1])) for n in range(len(words))]
-        final = Done(licence_answer(next(p for p in passages if p.passage.article_id == LICENCE.article_id), passages))
+        final = Done(
+            licence_answer(
+                next((p for p in passages if p.passage.article_id == LICENCE.article_id), retrieved(LICENCE)), passages
+            )
+        )
         return [found, *(drafts if mode == "full" else []), final]
 
 
