@@ -20,6 +20,8 @@ from qa.web_addresses import WebAddresses
 
 _log = logging.getLogger(__name__)
 # Until the index holds what the library does. Another builder is soon done; an error may cost a whole build each time.
+_LOOK_SECONDS = 1.0
+"""How often it is looked whether another program has published a generation."""
 _FIRST_RETRY_SECONDS = 1.0
 _LONGEST_BUSY_RETRY_SECONDS = 60.0
 _LONGEST_RETRY_SECONDS = 3600.0
@@ -158,7 +160,7 @@ class Service:
         if self._addresses is not None and not self._closing.is_set():
             self._addresses.start()
         self._loading = Loading("ready", 1, 1, is_ready=True)
-        while not self._closing.wait(1.0):
+        while not self._closing.wait(_LOOK_SECONDS):
             self._follow_once(self._parts)
 
     def _start_schedule(self, parts: Parts) -> None:

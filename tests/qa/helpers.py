@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import typer.testing
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -146,6 +148,10 @@ def make_collection(folder: Path, articles: Iterable[Article] = ()) -> Collectio
     collection = open_parts(folder, settings=ChunkerSettings(min_tokens=8, max_tokens=20)).collection
     collection.add(articles)
     return collection
+
+
+# Once for all invocations: making the commands takes longer than most of them run.
+typer.testing._get_command = cache(typer.testing._get_command)  # type: ignore[attr-defined]  # as it is imported there
 
 
 class CommandLine:

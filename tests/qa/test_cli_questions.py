@@ -82,6 +82,7 @@ def cli(tmp_path: Path, indexed: Path, generator: ScriptedGenerator, monkeypatch
     monkeypatch.setattr(composition, "build_reader", lambda config: SentenceReader(HashEmbedder()))
     monkeypatch.setattr(composition, "build_generator", lambda *arguments: generator)
     monkeypatch.setattr(doctor, "build_embedder", lambda config: HashEmbedder())
+    monkeypatch.setattr(doctor, "build_reader", lambda config: SentenceReader(HashEmbedder()))
     return CommandLine()
 
 

@@ -26,6 +26,7 @@ from tests.qa.sentence_reader import SentenceReader
 
 Report = Callable[[str, int, int], None]
 STATUS_KEYS = {"generation", "num_articles", "num_passages", "newest_published_at", "models"}
+_LOOK_SECONDS = 0.05
 
 
 def make_parts(collection: Collection, generator: ScriptedGenerator | None) -> Parts:
@@ -39,6 +40,11 @@ def wait_until(is_true: Callable[[], Any], what: str) -> None:
     while not is_true():
         assert time.monotonic() < deadline, f"{what} did not happen in time"
         time.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qa.service._LOOK_SECONDS", _LOOK_SECONDS)
 
 
 @pytest.fixture
@@ -378,7 +384,7 @@ def test_a_running_service_does_not_replace_an_index_that_another_embedder_made_
     open_parts(tmp_path, embedder=HashEmbedder(dim=32, model_id="other")).collection.add([LIBRARY])
     wait_until(lambda: running.status()["problem"], "the notice")
     assert "restart to serve it" in running.status()["problem"]
-    time.sleep(2.2)  # two looks at the index
+    time.sleep(10 * _LOOK_SECONDS)
     assert parts.generations.current() == "gen-000002"
     assert running.status()["generation"] == "gen-000001"
     running.close()

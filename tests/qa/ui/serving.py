@@ -6,12 +6,20 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
+
+import httpx
+import httpx._transports.default
 
 from qa.ui.exposure import listen
 from qa.ui.front_door import AccessSettings
 from qa.ui.server import create_site, make_server
 from tests.qa.ui.fakes import LICENCE_QUESTION, PRICE_QUESTION, FakeService
+
+# Once for all clients, also those that Gradio's client makes for each call: reading hundreds of certificates, of which
+# none is needed here, takes longer than most requests.
+httpx._transports.default.create_ssl_context = cache(httpx.create_ssl_context)
 
 EXAMPLES = (LICENCE_QUESTION, PRICE_QUESTION)
 

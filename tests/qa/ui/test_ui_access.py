@@ -178,32 +178,22 @@ def test_changes_of_users_count_from_the_next_request_on(world: World) -> None:
         assert client.get("/config").status_code == 401
 
 
-def test_a_damaged_list_of_users_lets_nobody_in(tmp_path: Path) -> None:
-    users = Users(tmp_path / "users.json")
-    secret = users.add("ada", "editor")
-    with served(FakeService(), access=AccessSettings(users_file=users.path)) as url:
-        assert HTTP.get(f"{url}/config", auth=("ada", secret)).status_code == 200
-        users.path.write_text("{")
-        assert HTTP.get(f"{url}/config", auth=("ada", secret)).status_code == 503
-        assert HTTP.get(f"{url}/healthz").status_code == 200
-
-
-def test_removing_the_last_user_opens_nothing(tmp_path: Path) -> None:
-    users = Users(tmp_path / "users.json")
-    secret = users.add("ada", "editor")
-    with served(FakeService(), access=AccessSettings(users_file=users.path)) as url:
-        users.remove("ada")
-        assert HTTP.get(f"{url}/config").status_code == 401
-        assert HTTP.get(f"{url}/config", auth=("ada", secret)).status_code == 401
-
-
-def test_the_first_user_closes_a_running_server(tmp_path: Path) -> None:
+def test_the_first_user_closes_a_running_server_and_the_last_one_does_not_open_it(tmp_path: Path) -> None:
     users = Users(tmp_path / "users.json")
     with served(FakeService(), access=AccessSettings(users_file=users.path)) as url:
         assert HTTP.get(f"{url}/config").status_code == 200
         secret = users.add("ada", "editor")
         assert HTTP.get(f"{url}/config").status_code == 401
         assert HTTP.get(f"{url}/config", auth=("ada", secret)).status_code == 200
+        listed = users.path.read_bytes()
+        users.path.write_text("{")  # damaged, it lets nobody in
+        assert HTTP.get(f"{url}/config", auth=("ada", secret)).status_code == 503
+        assert HTTP.get(f"{url}/healthz").status_code == 200
+        users.path.write_bytes(listed)
+        assert HTTP.get(f"{url}/config", auth=("ada", secret)).status_code == 200
+        users.remove("ada")
+        assert HTTP.get(f"{url}/config").status_code == 401
+        assert HTTP.get(f"{url}/config", auth=("ada", secret)).status_code == 401
 
 
 # The audit log
@@ -328,14 +318,12 @@ def test_not_ready_says_what_is_missing_and_no_more(world: World, state: FakeLoa
     assert metric(world.client("bob"), "article_qa_ready") == 1
 
 
-class Unreadable(FakeService):
-    def status(self) -> dict[str, Any]:
+def test_without_an_index_it_is_not_ready(world: World) -> None:
+    def unreadable() -> dict[str, Any]:
         raise BadInputError("the index is damaged: /var/secret")
 
-
-def test_without_an_index_it_is_not_ready() -> None:
-    with served(Unreadable()) as url:
-        reply = HTTP.get(f"{url}/readyz")
+    with changed(world.service, status=unreadable):
+        reply = HTTP.get(f"{world.url}/readyz")
         assert (reply.status_code, reply.json()) == (503, {"ready": False, "missing": ["index"]})
 
 
@@ -364,8 +352,8 @@ def test_the_figures_count_questions_stages_requests_and_the_process() -> None:
         assert metric(client, "process_open_fds") > 3
 
 
-def test_no_path_that_anybody_thinks_of_becomes_a_figure() -> None:
-    with served(FakeService()) as url, httpx.Client(base_url=url) as client:
+def test_no_path_that_anybody_thinks_of_becomes_a_figure(world: World) -> None:
+    with world.client("ada") as client:
         for number in range(5):
             client.get(f"/assets/guess{number}.js")
             client.post(f"/gradio_api/call/guess{number}", json={"data": []})

@@ -123,12 +123,12 @@ def test_rewriting_changes_no_script() -> None:
 
 
 def test_with_a_password_nothing_is_served_without_it() -> None:
-    with served(FakeService(), password=PASSWORD) as url:
+    with served(FakeService(), password=PASSWORD) as url, httpx.Client(base_url=url) as client:
         for path in ("/", "/config", "/gradio_api/info", "/gradio_api/mcp", "/assets/x.js", "/nothing"):
-            assert httpx.get(f"{url}{path}").status_code == 401
-        assert httpx.post(f"{url}/gradio_api/call/ask", json={"data": []}).status_code == 401
-        assert httpx.get(f"{url}/", auth=("anybody", PASSWORD)).status_code == 200
-        assert httpx.get(f"{url}/config", headers={"Authorization": f"Bearer {PASSWORD}"}).status_code == 200
+            assert client.get(path).status_code == 401
+        assert client.post("/gradio_api/call/ask", json={"data": []}).status_code == 401
+        assert client.get("/", auth=("anybody", PASSWORD)).status_code == 200
+        assert client.get("/config", headers={"Authorization": f"Bearer {PASSWORD}"}).status_code == 200
 
 
 def test_an_endpoint_answers_plain_http(client: httpx.Client) -> None:
