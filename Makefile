@@ -5,6 +5,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE = 1
 FAST := not model and not browser and not slow
+MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { print "TMPDIR=/dev/shm" }')
+# Without bytecode every process of every run would compile the tests anew, and without the option it would load the
+# plugin of schemathesis, which no test uses.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -p no:schemathesis
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: install run test check lint clean
 
@@ -27,15 +32,18 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Daily use: lint, types and the fast tests, some three minutes on two cores (177 s the tests alone).
+# Daily use: lint, types and the fast tests, which take a minute on two cores: properties are tried on few examples, and
+# what is written for a moment lies in memory, where there are 2 GB of room.
 check: lint
-	$(BIN)/pytest -q -n 2 --dist loadfile -m '$(FAST)'
+	$(MEMORY) $(PYTEST) -q $(PARALLEL) --hypothesis-profile fast -o tmp_path_retention_policy=failed -m '$(FAST)'
 
-# Everything: also torture, the real models, the API and a real browser, which want the processor to themselves. A test in
-# the browser gets a second try, which is counted as "rerun": on a busy machine a page can be slower than a test's patience.
-test: check
-	$(BIN)/pytest -m 'not ($(FAST)) and not browser'
-	$(BIN)/pytest -m browser --reruns 1
+# Everything: the fast tests with all examples and the slow ones such as torture; then the real models and a real browser,
+# which want the processor to themselves. A test in the browser gets a second try, which is counted as "rerun": on a busy
+# machine a page can be slower than a test's patience.
+test: lint
+	$(PYTEST) -q $(PARALLEL) -m 'not model and not browser'
+	$(PYTEST) -m 'model and not browser'
+	$(PYTEST) -m browser --reruns 1
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

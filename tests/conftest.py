@@ -6,10 +6,12 @@ slow"`` leaves out what needs the packaged models, a browser or a long time.
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 # Before any test module imports a library that reads it.
@@ -19,14 +21,43 @@ import hypothesis
 import pytest
 import pytest_socket
 
+from tests.collecting import can_hold
+
 pytest_plugins = ("tests.browser.fixtures",)
 
+FAST_EXAMPLES = 25
 _ALLOWED_HOSTS = ["127.0.0.1", "::1", "localhost"]
 _RESOLVED_HOSTS: dict[str, set[str]] = {}
 _resolve = socket.getaddrinfo
 
-hypothesis.settings.register_profile("no-deadline", deadline=None)
-hypothesis.settings.load_profile("no-deadline")
+gc.disable()  # until all modules are imported: looking for garbage among millions of new objects would take seconds
+
+hypothesis.settings.register_profile("thorough", deadline=None)
+hypothesis.settings.register_profile("fast", deadline=None, max_examples=FAST_EXAMPLES)
+hypothesis.settings.load_profile("thorough")  # unless --hypothesis-profile says otherwise
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no module without a test that ``-m`` asks for."""
+    if not (collection_path.suffix == ".py" and collection_path.name.startswith("test_")):
+        return None
+    return None if can_hold(collection_path.read_text(encoding="utf-8"), config.option.markexpr) else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow modules first, so that of several workers none has a long one left when the others are done."""
+    items.sort(key=lambda item: not _is_slow(item))
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    module = item.getparent(pytest.Module)
+    return module is not None and any(mark.name == "slow" for mark in module.own_markers)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays, and is not looked through again at each collection of garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 def _resolve_locally(host: str | bytes | None, *arguments: Any, **options: Any) -> Any:

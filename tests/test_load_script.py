@@ -15,6 +15,8 @@ from tests.qa.ui.fakes import answer
 from tests.qa.ui.serving import served
 from tests.qa.ui.stub_server import MarkedService
 
+pytestmark = pytest.mark.slow
+
 
 class MixedUp(MarkedService):
     """Gives everybody the same answer."""

@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Error, expect, sync_playwright
 
-from tests.browser.pages import FLAGS, PATIENCE_SECONDS, Pages, Site
+# Playwright and Gradio are imported where a browser is used: every run of any test imports this module.
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.browser.pages import Pages, Site
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Needs Chromium (``ARTICLE_QA_CHROMIUM``, /usr/bin/chromium, or the one that Playwright installs)."""
+    from playwright.sync_api import Error, expect, sync_playwright
+
+    from tests.browser.pages import FLAGS, PATIENCE_SECONDS
+
     installed = os.environ.get("ARTICLE_QA_CHROMIUM", "/usr/bin/chromium")
     executable = installed if Path(installed).exists() else None
     expect.set_options(timeout=1_000 * PATIENCE_SECONDS)
@@ -29,6 +37,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def site(browser: Browser) -> Iterator[Site]:
+    from tests.browser.pages import Site
+
     site = Site(browser)
     yield site
     site.close()
@@ -37,6 +47,8 @@ def site(browser: Browser) -> Iterator[Site]:
 @pytest.fixture
 def opened(site: Site) -> Iterator[Pages]:
     """Opens pages; afterwards none of them may have had an error or asked for anything elsewhere."""
+    from tests.browser.pages import Pages
+
     pages = Pages(site)
     yield pages
     pages.close()

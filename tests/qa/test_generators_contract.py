@@ -20,7 +20,13 @@ MESSAGES: list[Message] = [
 ]
 
 
-@pytest.fixture(params=["transformers", "openai_http", pytest.param("llamacpp", marks=pytest.mark.model)])
+@pytest.fixture(
+    params=[
+        pytest.param("transformers", marks=pytest.mark.slow),  # it takes long to load
+        "openai_http",
+        pytest.param("llamacpp", marks=pytest.mark.model),
+    ]
+)
 def generator(request: pytest.FixtureRequest) -> Iterator[Generator]:
     if request.param == "llamacpp":
         yield request.getfixturevalue("llama")  # Loaded once for the whole run, which also closes it.

@@ -18,6 +18,8 @@ from index.errors import ModelError
 from qa.generators.protocol import Message
 from qa.generators.transformers_engine import TransformersGenerator
 
+pytestmark = pytest.mark.slow  # torch and transformers take longer to load than all of these to run
+
 MESSAGES: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "The lazy dog?"}]
 PROMPT = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nThe lazy dog?<|im_end|>\n<|im_start|>assistant\n"
 

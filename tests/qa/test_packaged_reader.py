@@ -17,6 +17,8 @@ from scripts.train_evidence import pinned_files
 from tests.qa.helpers import PIER, make_passage
 from tests.qa.tiny_reader import save_tiny_reader
 
+pytestmark = pytest.mark.slow  # torch and transformers take longer to load than all of these to run
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

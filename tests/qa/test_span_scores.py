@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from qa.span_scores import MAX_ANSWER_TOKENS, Window, context_of, padded_inputs, span_scores, windows
 from tests.qa.tiny_reader import tiny_tokenizer
 
+pytestmark = pytest.mark.slow  # torch and transformers take longer to load than all of these to run
+
 QUESTION = "What did the pier cost?"
 TEXT = "The pier cost 12 million euros, said Mayor Ada Holm."
 LONG = " ".join(f"Ferry {n} took {n * 7} years to build." for n in range(120))

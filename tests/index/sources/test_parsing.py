@@ -54,6 +54,7 @@ def test_a_parser_that_takes_too_much_memory_is_stopped() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="processor time is capped on POSIX systems only")
 @pytest.mark.timeout(60)
+@pytest.mark.slow  # its time is told in whole seconds
 def test_a_parser_whose_parent_is_gone_ends_by_itself() -> None:
     script = (
         "import sys; from index.sources import parse_worker\n"

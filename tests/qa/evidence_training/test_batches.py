@@ -13,6 +13,8 @@ from qa.evidence_training.groups import Context, Group, find_answer, write_group
 from qa.span_scores import MAX_ANSWER_TOKENS, MAX_SEQUENCE_TOKENS
 from tests.qa.tiny_reader import tiny_tokenizer
 
+pytestmark = pytest.mark.slow  # torch and transformers take longer to load than all of these to run
+
 TOKENIZER = tiny_tokenizer()
 
 
