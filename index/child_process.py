@@ -21,15 +21,14 @@ def run_module(module: str, arguments: Sequence[str], data: bytes, *, max_second
     :raises TimeoutError: It took longer than that, and was stopped.
     :raises ChildProcessError: It crashed, or was stopped by its own limits (:func:`cap_this_process`).
     """
-    command = [sys.executable, "-P", "-m", module, *arguments]
-    search_path = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    command, environment = module_command(module, arguments)
     try:
         finished = subprocess.run(  # noqa: S603 - our own module, no shell, the document goes in as data
             command,
             input=data,
             capture_output=True,
             timeout=max_seconds,
-            env={**os.environ, "PYTHONPATH": search_path},
+            env=environment,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -38,6 +37,12 @@ def run_module(module: str, arguments: Sequence[str], data: bytes, *, max_second
         raise ChildProcessError(f"{module} ended with status {finished.returncode}")
     answer: dict[str, Any] = json.loads(finished.stdout)
     return answer
+
+
+def module_command(module: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The command, and the environment for it, that runs a module of ours as this process would find it."""
+    search_path = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    return [sys.executable, "-P", "-m", module, *arguments], {**os.environ, "PYTHONPATH": search_path}
 
 
 def cap_this_process(max_bytes: int, max_seconds: float) -> None:

@@ -281,11 +281,24 @@ def build_generator(
         from qa.generators.transformers_engine import TransformersGenerator
 
         return TransformersGenerator(config.model, max_context=config.context_tokens)
-    return _build_llamacpp(config, cache_dir, progress)
+    path, model_id = _gguf_model(config, cache_dir, progress)
+    if config.engine == "openvino":
+        from qa.generators.openvino_engine import OpenVinoGenerator
+        from qa.generators.openvino_model import prepared_model_path
 
-
-def _build_llamacpp(config: GeneratorConfig, cache_dir: Path, progress: LoadProgress) -> Generator:
+        folder = prepared_model_path(
+            path, cache_dir, lambda done, total: progress("preparing the answering model", done, total)
+        )
+        progress("loading the answering model", 0, 1)
+        return OpenVinoGenerator(folder, model_id=f"{model_id}, Q4_0", context_tokens=config.context_tokens)
     from qa.generators.llamacpp import LlamaCppGenerator
+
+    progress("loading the answering model", 0, 1)
+    return LlamaCppGenerator(path, model_id=model_id, context_tokens=config.context_tokens)
+
+
+def _gguf_model(config: GeneratorConfig, cache_dir: Path, progress: LoadProgress) -> tuple[Path, str]:
+    """The configured file, verified where it is the packaged one, and the id of its model."""
     from qa.generators.packaged_model import PACKAGED_MODEL, packaged_model_path
 
     if config.model == "packaged":
@@ -296,5 +309,4 @@ def _build_llamacpp(config: GeneratorConfig, cache_dir: Path, progress: LoadProg
         if path.suffix != ".gguf" or not path.is_file():
             raise ModelError(f'generator.model {config.model!r} is no .gguf file; give one, or "packaged"')
         model_id = path.stem
-    progress("loading the answering model", 0, 1)
-    return LlamaCppGenerator(path, model_id=model_id, context_tokens=config.context_tokens)
+    return path, model_id

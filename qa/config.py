@@ -75,11 +75,11 @@ class ReaderConfig(_Section):
 
 
 class GeneratorConfig(_Section):
-    """``engine``: "llamacpp" (``model``: "packaged" or a GGUF file), "transformers" (``model``: a Hub id or folder),
-    "openai" (``model`` and ``base_url`` of any compatible server; its key comes from the environment variable that
-    ``api_key_env`` names), or "none" for evidence only."""
+    """``engine``: "llamacpp" or "openvino" (``model``: "packaged" or a GGUF file), "transformers" (``model``: a Hub id
+    or folder), "openai" (``model`` and ``base_url`` of any compatible server; its key comes from the environment
+    variable that ``api_key_env`` names), or "none" for evidence only."""
 
-    engine: Literal["llamacpp", "transformers", "openai", "none"] = "llamacpp"
+    engine: Literal["llamacpp", "openvino", "transformers", "openai", "none"] = "llamacpp"
     model: str = "packaged"
     base_url: str | None = None
     api_key_env: str = "ARTICLE_QA_API_KEY"
@@ -91,7 +91,7 @@ class GeneratorConfig(_Section):
         if self.engine == "openai" and not self.base_url:
             raise ValueError('engine "openai" needs base_url, such as "http://127.0.0.1:8000/v1"')
         if self.engine in ("openai", "transformers") and self.model == "packaged":
-            raise ValueError(f'engine "{self.engine}" needs model: the packaged one is a GGUF file for "llamacpp"')
+            raise ValueError(f'engine "{self.engine}" needs model: "packaged" is for "llamacpp" and "openvino"')
         return self
 
 

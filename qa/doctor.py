@@ -94,11 +94,12 @@ def _generator(config: Config) -> str:
         return "none is configured: answers are evidence only"
     if generator.engine == "openai":
         return f"{generator.model} at {generator.base_url} (not contacted)"
-    if generator.engine == "llamacpp" and generator.model == "packaged":
+    takes_gguf = generator.engine in ("llamacpp", "openvino")
+    if takes_gguf and generator.model == "packaged":
         from qa.generators.packaged_model import PACKAGED_MODEL, packaged_model_path
 
         return f"{PACKAGED_MODEL.model_id} in {packaged_model_path(config.cache_dir)}"
-    if generator.engine == "llamacpp" and not Path(generator.model).is_file():
+    if takes_gguf and not Path(generator.model).is_file():
         raise ModelError(f"generator.model {generator.model!r} is no file")
     return generator.model
 

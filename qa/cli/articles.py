@@ -237,7 +237,7 @@ def configured_generator(data_dir: Path | None) -> str | None:
         return None
     if generator.model == "packaged":
         return PACKAGED_MODEL.model_id
-    return Path(generator.model).stem if generator.engine == "llamacpp" else generator.model
+    return Path(generator.model).stem if generator.engine in ("llamacpp", "openvino") else generator.model
 
 
 def _print_status(values: dict[str, Any]) -> None:

@@ -49,8 +49,11 @@ def is_upload(path: object, folder: Path) -> bool:
     """Whether ``path`` names a file in the upload folder."""
     if not isinstance(path, str) or "\x00" in path or "://" in path:
         return False
-    resolved = Path(path).resolve()
-    return resolved.is_relative_to(folder) and resolved.is_file()
+    try:
+        resolved = Path(path).resolve()
+        return resolved.is_relative_to(folder) and resolved.is_file()
+    except (OSError, ValueError):  # names that no file system can have: too long, half a character
+        return False
 
 
 def files_in(value: object) -> Iterator[dict[str, Any]]:

@@ -17,10 +17,13 @@ import pytest
 
 from qa import composition
 from qa.generators.llamacpp import LlamaCppGenerator
+from qa.generators.openvino_engine import OpenVinoGenerator
+from qa.generators.openvino_model import prepared_model_path
 from qa.generators.packaged_model import PACKAGED_MODEL, packaged_model_path
 from tests.fakes import HashEmbedder
 from tests.qa.helpers import CommandLine, ScriptedGenerator
 from tests.qa.sentence_reader import SentenceReader
+from tests.qa.tiny_gguf import write_tiny_gguf
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -52,6 +55,18 @@ def packaged_gguf() -> Path:
 @pytest.fixture(scope="session")
 def llama(packaged_gguf: Path) -> Iterator[LlamaCppGenerator]:
     generator = LlamaCppGenerator(packaged_gguf, model_id=PACKAGED_MODEL.model_id, context_tokens=2048)
+    yield generator
+    generator.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_openvino(packaged_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenVinoGenerator]:
+    """Two random layers with the packaged model's tokenizer, made ready as the packaged model is."""
+    folder = tmp_path_factory.mktemp("openvino")
+    write_tiny_gguf(packaged_gguf, folder / "tiny.gguf")
+    prepared = prepared_model_path(folder / "tiny.gguf", folder / "cache")
+    assert {"openvino_model.xml", "openvino_tokenizer.xml"} <= set(json.loads((prepared / "sha256.json").read_text()))
+    generator = OpenVinoGenerator(prepared, model_id="tiny", context_tokens=512)
     yield generator
     generator.close()
 

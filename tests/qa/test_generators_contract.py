@@ -25,11 +25,15 @@ MESSAGES: list[Message] = [
         pytest.param("transformers", marks=pytest.mark.slow),  # it takes long to load
         "openai_http",
         pytest.param("llamacpp", marks=pytest.mark.model),
+        pytest.param("openvino", marks=pytest.mark.model),
     ]
 )
 def generator(request: pytest.FixtureRequest) -> Iterator[Generator]:
     if request.param == "llamacpp":
         yield request.getfixturevalue("llama")  # Loaded once for the whole run, which also closes it.
+        return
+    if request.param == "openvino":
+        yield request.getfixturevalue("tiny_openvino")
         return
     made: Any
     if request.param == "transformers":
