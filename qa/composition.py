@@ -22,7 +22,8 @@ from index.model_files import PACKAGED_EMBEDDER_ID, PACKAGED_EMBEDDER_SHA256, pa
 from index.retriever import FusionSettings, Retriever
 from index.sources.fetch_log import FetchLog
 from index.sources.intake import AddressIntake, Taken
-from qa.config import Config, EmbedderConfig, FetchConfig, GeneratorConfig, ReaderConfig
+from qa.config import Config, EmbedderConfig, FetchConfig, ReaderConfig
+from qa.configured_generator import LoadProgress, build_generator, no_load_progress
 from qa.evidence import EvidenceReader
 from qa.generators.protocol import Generator
 from qa.kept import Kept
@@ -35,13 +36,6 @@ from qa.source_schedule import ScheduledSource, SourceSchedule
 from qa.source_status import SourceStatusFile
 from qa.span_answer import EvidenceWeights
 from qa.web_addresses import WebAddresses
-
-LoadProgress = Callable[[str, int, int], None]
-"""Called with what is being loaded, how much is done and how much there is."""
-
-
-def no_load_progress(stage: str, done: int, total: int) -> None:
-    """For callers that show none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,54 +253,3 @@ def build_pipeline(
         settings=settings,
         revised_on=revised_on,
     )
-
-
-def build_generator(
-    config: GeneratorConfig, cache_dir: Path, progress: LoadProgress = no_load_progress
-) -> Generator | None:
-    """:raises ModelError: If the engine or model is not usable."""
-    if config.engine == "none":
-        return None
-    if config.engine == "openai":
-        from qa.generators.openai_http import OpenAICompatibleGenerator
-
-        return OpenAICompatibleGenerator(
-            config.base_url or "",
-            config.model,
-            api_key=os.environ.get(config.api_key_env),
-            timeout_seconds=config.timeout_seconds,
-            context_tokens=config.context_tokens,
-        )
-    if config.engine == "transformers":
-        from qa.generators.transformers_engine import TransformersGenerator
-
-        return TransformersGenerator(config.model, max_context=config.context_tokens)
-    path, model_id = _gguf_model(config, cache_dir, progress)
-    if config.engine == "openvino":
-        from qa.generators.openvino_engine import OpenVinoGenerator
-        from qa.generators.openvino_model import prepared_model_path
-
-        folder = prepared_model_path(
-            path, cache_dir, lambda done, total: progress("preparing the answering model", done, total)
-        )
-        progress("loading the answering model", 0, 1)
-        return OpenVinoGenerator(folder, model_id=f"{model_id}, Q4_0", context_tokens=config.context_tokens)
-    from qa.generators.llamacpp import LlamaCppGenerator
-
-    progress("loading the answering model", 0, 1)
-    return LlamaCppGenerator(path, model_id=model_id, context_tokens=config.context_tokens)
-
-
-def _gguf_model(config: GeneratorConfig, cache_dir: Path, progress: LoadProgress) -> tuple[Path, str]:
-    """The configured file, verified where it is the packaged one, and the id of its model."""
-    from qa.generators.packaged_model import PACKAGED_MODEL, packaged_model_path
-
-    if config.model == "packaged":
-        path = packaged_model_path(cache_dir, lambda done, total: progress("checking the answering model", done, total))
-        model_id = PACKAGED_MODEL.model_id
-    else:
-        path = Path(config.model)
-        if path.suffix != ".gguf" or not path.is_file():
-            raise ModelError(f'generator.model {config.model!r} is no .gguf file; give one, or "packaged"')
-        model_id = path.stem
-    return path, model_id

@@ -19,9 +19,9 @@ from qa.types import Event, Mode, Turn
 from qa.web_addresses import WebAddresses
 
 _log = logging.getLogger(__name__)
-# Until the index holds what the library does. Another builder is soon done; an error may cost a whole build each time.
 _LOOK_SECONDS = 1.0
 """How often it is looked whether another program has published a generation."""
+# Until the index holds what the library does. Another builder is soon done; an error may cost a whole build each time.
 _FIRST_RETRY_SECONDS = 1.0
 _LONGEST_BUSY_RETRY_SECONDS = 60.0
 _LONGEST_RETRY_SECONDS = 3600.0

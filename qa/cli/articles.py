@@ -230,14 +230,16 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 def configured_generator(data_dir: Path | None) -> str | None:
     """Id of the configured answering model, without loading it."""
+    from qa.generators.openvino_model import openvino_model_id
     from qa.generators.packaged_model import PACKAGED_MODEL
 
     generator = configured(data_dir).generator
     if generator.engine == "none":
         return None
-    if generator.model == "packaged":
-        return PACKAGED_MODEL.model_id
-    return Path(generator.model).stem if generator.engine in ("llamacpp", "openvino") else generator.model
+    if generator.engine not in ("llamacpp", "openvino"):
+        return generator.model
+    model_id = PACKAGED_MODEL.model_id if generator.model == "packaged" else Path(generator.model).stem
+    return openvino_model_id(model_id) if generator.engine == "openvino" else model_id
 
 
 def _print_status(values: dict[str, Any]) -> None:

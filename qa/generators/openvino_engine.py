@@ -25,6 +25,8 @@ from qa.generators.protocol import Message
 
 _WORKER = "qa.generators.openvino_worker"
 _SECONDS_TO_END = 5.0
+_MAX_PROMPT_TOKENS = 8192
+"""The library's tokenizer cuts longer texts at their beginning."""
 _CACHED_PROMPTS = 4
 
 Reply = dict[str, Any]
@@ -41,8 +43,13 @@ class OpenVinoGenerator:
     def __init__(self, folder: Path, *, model_id: str, context_tokens: int = 4096) -> None:
         """Start the process and wait until it has read the model.
 
+        :param context_tokens: At most 8,192.
         :raises ModelError: If OpenVINO GenAI is not installed or cannot read the model.
         """
+        if context_tokens > _MAX_PROMPT_TOKENS:
+            raise ModelError(
+                f"the engine openvino reads {_MAX_PROMPT_TOKENS:,} tokens at most; set generator.context_tokens"
+            )
         self._model_id = model_id
         self._context_tokens = context_tokens
         self._numbers = itertools.count(1)
@@ -58,16 +65,23 @@ class OpenVinoGenerator:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            errors="replace",
             env=environment,
         )
         self._complaints: list[str] = []
-        self._complaining = threading.Thread(target=self._read_complaints, name="openvino messages")
-        self._complaining.start()
-        if "ready" not in self._read_line():
-            problem = self._ended()
-            raise ModelError(f"OpenVINO GenAI cannot run the model in {folder}: {problem}")
-        self._reading = threading.Thread(target=self._read_replies, name="openvino replies")
-        self._reading.start()
+        self._is_over = False
+        # Daemons: they only read pipes, and an interpreter that ends without close() must not wait for them.
+        self._complaining = threading.Thread(target=self._read_complaints, name="openvino messages", daemon=True)
+        self._reading = threading.Thread(target=self._read_replies, name="openvino replies", daemon=True)
+        try:
+            self._complaining.start()
+            if "ready" not in self._read_line():
+                raise ModelError(f"OpenVINO GenAI cannot run the model in {folder}: {self._ended()}")
+            self._reading.start()
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
 
     @property
     def model_id(self) -> str:
@@ -94,6 +108,8 @@ class OpenVinoGenerator:
 
         :raises ModelError: Also for more than two different choices: only the likeliest token is reported.
         """
+        if not choices:
+            return []
         if len(set(choices)) > 2:
             raise ModelError("the engine openvino tells the likelihoods of two choices, not of more")
         (reply,) = self._replies(_body(messages, 1, choices))
@@ -106,10 +122,13 @@ class OpenVinoGenerator:
     def close(self) -> None:
         """End the process and what it writes. Closing twice does nothing."""
         assert self._process.stdin is not None
-        with self._lock, contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
+        is_free = self._lock.acquire(timeout=_SECONDS_TO_END)  # who holds it longer waits for a process that is stuck
+        if is_free:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+            self._lock.release()
         try:
-            self._process.wait(_SECONDS_TO_END)
+            self._process.wait(_SECONDS_TO_END if is_free else 0)
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._ended()
@@ -124,6 +143,8 @@ class OpenVinoGenerator:
         self._waiting[number] = waiting
         is_over = False
         try:
+            if self._is_over:
+                raise ModelError(f"the process of the model {self._model_id} ended: {self._ended()}")
             self._send({"id": number, **request})
             while (reply := waiting.get()) is not None and "end" not in reply:
                 if "error" in reply:
@@ -135,13 +156,15 @@ class OpenVinoGenerator:
         finally:
             del self._waiting[number]
             if not is_over and self._process.poll() is None:
-                self._send({"id": number, "do": "cancel"})
+                with contextlib.suppress(ModelError):  # it ends just now
+                    self._send({"id": number, "do": "cancel"})
 
     def _send(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None
+        line = json.dumps(request) + "\n"
         try:
             with self._lock:
-                self._process.stdin.write(json.dumps(request) + "\n")
+                self._process.stdin.write(line)
                 self._process.stdin.flush()
         except (BrokenPipeError, ValueError) as error:  # ValueError: closed
             raise ModelError(f"the model {self._model_id} was closed or its process ended") from error
@@ -149,16 +172,25 @@ class OpenVinoGenerator:
     def _read_line(self) -> Reply:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        reply: Reply = json.loads(line) if line else {}
+        try:
+            reply: Reply = json.loads(line) if line else {}
+        except ValueError as error:
+            raise ModelError(f"the process of the model {self._model_id} wrote no reply: {line[:200]!r}") from error
         return reply
 
     def _read_replies(self) -> None:
-        while reply := self._read_line():
-            waiting = self._waiting.get(int(reply["id"]))
-            if waiting is not None:
-                waiting.put(reply)
-        for waiting in list(self._waiting.values()):
-            waiting.put(None)
+        try:
+            while reply := self._read_line():
+                waiting = self._waiting.get(int(reply["id"]))
+                if waiting is not None:
+                    waiting.put(reply)
+        except ModelError as error:
+            self._complaints = [str(error)]
+            self._process.kill()
+        finally:
+            self._is_over = True  # before those who wait are told: who comes later looks at it
+            for waiting in list(self._waiting.values()):
+                waiting.put(None)
 
     def _read_complaints(self) -> None:
         assert self._process.stderr is not None
@@ -166,10 +198,10 @@ class OpenVinoGenerator:
             self._complaints = [*self._complaints[-20:], line.strip()]
 
     def _ended(self) -> str:
-        """The last line that the process wrote, once it is over."""
+        """What the process said at last, once it is over."""
         status = self._process.wait()
         self._complaining.join()
-        return self._complaints[-1] if self._complaints else f"status {status}"
+        return f"{self._complaints[-1] if self._complaints else 'nothing said'} (status {status}); restart Article QA"
 
 
 def _body(messages: Sequence[Message], max_tokens: int, choices: Sequence[str] | None = None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from filelock import FileLock
@@ -25,6 +26,11 @@ _NEEDED_BYTES = 3 * 2**30
 _MODEL = "openvino_model.xml"
 
 
+def openvino_model_id(source_id: str) -> str:
+    """The id of what a GGUF model becomes."""
+    return f"{source_id}, Q4_0"
+
+
 def prepared_model_path(source: Path, cache_dir: Path, progress: Progress | None = None) -> Path:
     """The folder with the files of ``source``, verified; the first call makes them, in a minute or two.
 
@@ -32,8 +38,8 @@ def prepared_model_path(source: Path, cache_dir: Path, progress: Progress | None
     :param progress: Called with (parts done, parts in all) while they are made.
     :raises ModelError: If OpenVINO GenAI or gguf is not installed, the disk is full, or the model cannot be converted.
     """
-    folder = cache_dir / f"{source.stem}-openvino-{_VERSION}"
     try:
+        folder = cache_dir / f"{source.stem}-{sha256_of(source)[:8]}-openvino-{_VERSION}"
         cache_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(cache_dir / f".{folder.name}.lock"):
             if not _is_intact(folder):
@@ -56,10 +62,10 @@ def _make(source: Path, folder: Path, progress: Progress | None) -> None:
     if free < _NEEDED_BYTES:
         raise ModelError(f"the model for OpenVINO needs {_NEEDED_BYTES:,} bytes in {folder.parent}, which has {free:,}")
     shutil.rmtree(folder, ignore_errors=True)
-    # A fixed name: the lock keeps others away, and what a killed process left is removed.
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
+    for left in folder.parent.glob(f".{folder.name}.*.tmp"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    # A new name each time: a conversion whose parent was killed may still write into the last one.
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
     try:
         _run_conversion(source, temporary, progress)
         files = sorted(path for path in temporary.iterdir() if path.is_file())
@@ -75,11 +81,10 @@ def _make(source: Path, folder: Path, progress: Progress | None) -> None:
 
 def _run_conversion(source: Path, folder: Path, progress: Progress | None) -> None:
     command, environment = module_command(_CONVERSION, [str(source), str(folder)])
-    log = folder.with_suffix(".log")
     with (
-        log.open("w+", encoding="utf-8") as complaints,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
         subprocess.Popen(  # noqa: S603 - our own module, no shell
-            command, stdout=subprocess.PIPE, stderr=complaints, text=True, env=environment
+            command, stdout=subprocess.PIPE, stderr=complaints, text=True, errors="replace", env=environment
         ) as process,
     ):
         assert process.stdout is not None
@@ -90,9 +95,8 @@ def _run_conversion(source: Path, folder: Path, progress: Progress | None) -> No
         status = process.wait()
         complaints.seek(0)
         said = [text.strip() for text in complaints if text.strip()]
-    log.unlink()
     if status != 0 or not (folder / _MODEL).exists():
         problem = said[-1] if said else f"status {status}"
-        raise ModelError(
-            f"{source} cannot be made ready for OpenVINO: {problem}; it needs: pip install openvino-genai gguf"
-        )
+        is_missing = "No module named" in problem
+        remedy = "; run: pip install openvino-genai gguf" if is_missing else ""
+        raise ModelError(f"{source} cannot be made ready for OpenVINO: {problem}{remedy}")

@@ -14,8 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import queue
 import re
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -72,7 +74,12 @@ class Worker:
                     return
                 self._start(json.loads(line))
                 is_busy = self._pipeline.has_non_finished_requests()
-            self._pipeline.step()
+            try:
+                self._pipeline.step()
+            except RuntimeError as error:
+                for number in list(self._replies):
+                    self._fail(number, str(error))
+                raise
             for reply in list(self._replies.values()):
                 self._report(reply)
 
@@ -101,7 +108,7 @@ class Worker:
             held = self._context_tokens
             self._fail(number, f"the prompt has {len(ids)} or more tokens and the model's context holds {held}")
             return
-        choices: list[str] = request["choices"] or []
+        choices: list[str] = request["choices"] or []  # null for a text
         config = self._genai.GenerationConfig()
         config.do_sample = False
         config.apply_chat_template = False
@@ -167,7 +174,10 @@ def main() -> None:
     parser.add_argument("--context-tokens", type=int, required=True)
     parser.add_argument("--cached-tokens", type=int, required=True)
     arguments = parser.parse_args()
-    output, sys.stdout = sys.stdout, sys.stderr  # what libraries print is no reply
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the process that asks; it ends this one by end of file
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print, in C++ too, is no reply
+    sys.stdout = sys.stderr
     requests: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def read() -> None:

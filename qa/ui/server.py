@@ -13,7 +13,6 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from qa.kept import Kept
 from qa.ui.access.operations import operation_routes
@@ -42,18 +41,6 @@ class Site:
 
     app: ASGIApp
     end_streams: Callable[[], None]
-
-
-class OwnPathsProtocol(HttpToolsProtocol):
-    """Refuses requests that name another site in their first line: "GET http://evil.example/config HTTP/1.1".
-
-    uvicorn would drop that name and serve the path, so that nothing behind could still look at it.
-    """
-
-    def on_headers_complete(self) -> None:
-        if not self.url.startswith(b"/"):
-            raise ValueError("the target of a request must be a path")  # the parser's caller replies with status 400
-        super().on_headers_complete()
 
 
 class Server(uvicorn.Server):
@@ -197,7 +184,7 @@ def make_server(site: Site) -> Server:
         server_header=False,
         proxy_headers=False,  # a client could claim to be somebody else
         ws="none",
-        http=OwnPathsProtocol,
+        http="h11",  # httptools drops hosts in request lines, bodies after "Upgrade", and any limit on headers
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
     return Server(config, site.end_streams)

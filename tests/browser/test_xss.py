@@ -53,6 +53,8 @@ def test_what_is_looked_for_would_be_seen(opened: Pages) -> None:
         "<a href=' javascript:x'>x</a>",
         f"<style>{RUN}</style>",
         "<iframe></iframe>",
+        "<a href=//evil.example/x>x</a>",
+        "<span srcset='/a 1x, http://evil.example/b 2x'>x</span>",
     ]
     for vector in planted:
         page.locator(LATEST).evaluate("(element, vector) => { element.innerHTML = vector; }", vector)

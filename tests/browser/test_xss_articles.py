@@ -109,15 +109,15 @@ def test_files_addresses_and_pasted_texts(opened: Pages, tmp_path: Path) -> None
         expect(page.locator(".block.aq-report .aq-verdicts li")).to_have_count(len(batch))
         expect_harmless(page)
         address = f"https://feed.example/{batches.index(batch)}"
-        service.addresses.prepared[address] = [Rejection(vector, f"Because of {vector}") for vector in batch]
+        service.addresses.prepared[address] = [Rejection(f"Entry {vector}", f"Because of {vector}") for vector in batch]
         page.get_by_placeholder(words.ADDRESS_PLACEHOLDER).fill(address)
         page.get_by_role("button", name=words.ADDRESS_BUTTON).click()
         expect_in(page.locator(".block.aq-report"), [f"Because of {vector}" for vector in batch])
-        expect_in(page.locator(".block.aq-report"), batch)
-        page.get_by_placeholder(words.ADDRESS_PLACEHOLDER).fill(f"https://feed.example/{' '.join(batch)}")
+        expect_in(page.locator(".block.aq-report"), [f"Entry {vector}" for vector in batch])
+        page.get_by_placeholder(words.ADDRESS_PLACEHOLDER).fill(f"https://feed.example/path {' '.join(batch)}")
         page.get_by_role("button", name=words.ADDRESS_BUTTON).click()
-        expect_in(page.locator(".block.aq-report"), batch)
-        page.get_by_placeholder(text.PASTE_TITLE_LABEL).fill(" ".join(batch))
+        expect_in(page.locator(".block.aq-report"), [f"https://feed.example/path {' '.join(batch)}"])
+        page.get_by_placeholder(text.PASTE_TITLE_LABEL).fill(f"Title {' '.join(batch)}")
         page.get_by_role("button", name=text.PASTE_BUTTON).click()
-        expect_in(page.locator(".block.aq-report .aq-file"), batch)
+        expect_in(page.locator(".block.aq-report .aq-file"), [f"Title {' '.join(batch)}"])
         expect_harmless(page)

@@ -37,7 +37,7 @@ PLANTED = """() => {
       const isAddress = /^(xlink:)?href$|^src|^(form)?action$|^data$|^poster$|^background$|^style$/.test(name);
       const isScript = /^(javascript|vbscript|data:text)/.test(plain);
       const isElsewhere = plain.includes("evil.example") && !element.matches("a.aq-link")
-        && new URL(value, location.href).origin !== location.origin;
+        && (name === "srcset" || new URL(value, location.href).origin !== location.origin);
       if (name.startsWith("on") || (isAddress && (isScript || isElsewhere)))
         found.push(element.outerHTML.slice(0, 200));
     }

@@ -251,6 +251,7 @@ def test_status_in_words(cli: CommandLine, two_articles: Path) -> None:
     [
         ('engine = "none"', None),
         ('engine = "llamacpp"\nmodel = "models/small.gguf"', "small"),
+        ('engine = "openvino"\nmodel = "models/small.gguf"', "small, Q4_0"),
         ('engine = "transformers"\nmodel = "some/model"', "some/model"),
     ],
 )

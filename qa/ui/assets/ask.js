@@ -81,7 +81,9 @@ element.addEventListener("click", (event) => {
   const filters = event.target.closest("summary")?.parentElement;
   if (filters?.matches(".aq-filters")) page.filtersOpen = !filters.open;
 });
-element.addEventListener("toggle", (event) => { page.filtersOpen = event.target.open; }, true);
+element.addEventListener("toggle", (event) => {
+  if (event.target.matches(".aq-filters")) page.filtersOpen = event.target.open;
+}, true);
 
 let shownExchange = null;
 watch("value", () => {

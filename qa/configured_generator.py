@@ -1,0 +1,69 @@
+"""Makes the engine that writes from its configuration; an engine's libraries are imported only when it is wanted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from index.errors import ModelError
+from qa.config import GeneratorConfig
+from qa.generators.protocol import Generator
+
+LoadProgress = Callable[[str, int, int], None]
+"""Called with what is being loaded, how much is done and how much there is."""
+
+
+def no_load_progress(stage: str, done: int, total: int) -> None:
+    """For callers that show none."""
+
+
+def build_generator(
+    config: GeneratorConfig, cache_dir: Path, progress: LoadProgress = no_load_progress
+) -> Generator | None:
+    """:raises ModelError: If the engine or model is not usable."""
+    if config.engine == "none":
+        return None
+    if config.engine == "openai":
+        from qa.generators.openai_http import OpenAICompatibleGenerator
+
+        return OpenAICompatibleGenerator(
+            config.base_url or "",
+            config.model,
+            api_key=os.environ.get(config.api_key_env),
+            timeout_seconds=config.timeout_seconds,
+            context_tokens=config.context_tokens,
+        )
+    if config.engine == "transformers":
+        from qa.generators.transformers_engine import TransformersGenerator
+
+        return TransformersGenerator(config.model, max_context=config.context_tokens)
+    path, model_id = _gguf_model(config, cache_dir, progress)
+    if config.engine == "openvino":
+        from qa.generators.openvino_engine import OpenVinoGenerator
+        from qa.generators.openvino_model import openvino_model_id, prepared_model_path
+
+        folder = prepared_model_path(
+            path, cache_dir, lambda done, total: progress("preparing the answering model", done, total)
+        )
+        progress("loading the answering model", 0, 1)
+        return OpenVinoGenerator(folder, model_id=openvino_model_id(model_id), context_tokens=config.context_tokens)
+    from qa.generators.llamacpp import LlamaCppGenerator
+
+    progress("loading the answering model", 0, 1)
+    return LlamaCppGenerator(path, model_id=model_id, context_tokens=config.context_tokens)
+
+
+def _gguf_model(config: GeneratorConfig, cache_dir: Path, progress: LoadProgress) -> tuple[Path, str]:
+    """The configured file, verified where it is the packaged one, and the id of its model."""
+    from qa.generators.packaged_model import PACKAGED_MODEL, packaged_model_path
+
+    if config.model == "packaged":
+        path = packaged_model_path(cache_dir, lambda done, total: progress("checking the answering model", done, total))
+        model_id = PACKAGED_MODEL.model_id
+    else:
+        path = Path(config.model)
+        if path.suffix != ".gguf" or not path.is_file():
+            raise ModelError(f'generator.model {config.model!r} is no .gguf file; give one, or "packaged"')
+        model_id = path.stem
+    return path, model_id
