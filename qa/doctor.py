@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sqlite3
@@ -18,6 +19,7 @@ from qa.config import Config
 
 _MIN_FREE_BYTES = 2 * 1024**3
 _MIN_MEMORY_BYTES = 3 * 1024**3
+_OPENVINO_PACKAGES = ("openvino_genai", "gguf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,9 @@ def _generator(config: Config) -> str:
         return "none is configured: answers are evidence only"
     if generator.engine == "openai":
         return f"{generator.model} at {generator.base_url} (not contacted)"
+    missing = [name for name in _OPENVINO_PACKAGES if importlib.util.find_spec(name) is None]
+    if generator.engine == "openvino" and missing:
+        raise ModelError('the engine "openvino" needs: pip install openvino-genai gguf')
     takes_gguf = generator.engine in ("llamacpp", "openvino")
     if takes_gguf and generator.model == "packaged":
         from qa.generators.packaged_model import PACKAGED_MODEL, packaged_model_path

@@ -114,6 +114,12 @@ def test_remote_answering_model_is_named_but_not_contacted(config: Config) -> No
     assert detail == "big at http://127.0.0.1:9/v1 (not contacted)"
 
 
+def test_an_engine_whose_packages_are_missing_says_which(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_OPENVINO_PACKAGES", ("no_such_package",))
+    problems = failed(config.model_copy(update={"generator": GeneratorConfig(engine="openvino")}))
+    assert problems == {"answering model": 'the engine "openvino" needs: pip install openvino-genai gguf'}
+
+
 def test_too_little_disk_and_memory_are_told(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_MIN_FREE_BYTES", 2**80)
     monkeypatch.setattr(doctor, "_MIN_MEMORY_BYTES", 2**80)
