@@ -23,6 +23,8 @@ from qa.ui.ports import QuestionService
 _FIRST_GUESS_SECONDS = 2.0
 _WEIGHT_OF_LATEST = 0.2
 _LONGEST_RETRY_SECONDS = 120
+_LONGEST_WAIT_SECONDS = 120.0
+"""Nobody lines up who would wait longer at the usual pace: a program gives up by then, and its answer is lost work."""
 
 
 @dataclass(eq=False, slots=True)
@@ -37,7 +39,7 @@ class Place:
 
 
 class QuestionSlots:
-    """Some questions at once, some more in line, first come, first served.
+    """Some questions at once, some more in line, first come, first served; as many as have their turn in two minutes.
 
     :param num_parallel: How many are answered at once.
     :param max_waiting: How many more may wait; beyond that a question is refused at once.
@@ -72,7 +74,7 @@ class QuestionSlots:
             if self._num_free > 0:
                 self._num_free -= 1
                 place.came_at = time.monotonic()
-            elif len(self._line) < self._max_waiting:
+            elif not self._is_full():
                 self._line.append(place)
                 return place
         if place.came_at is None:
@@ -83,9 +85,14 @@ class QuestionSlots:
 
     def refuse_if_full(self) -> None:
         """:raises BusyError: If too many wait: :meth:`line_up` would say so, too."""
-        if self._num_free == 0 and len(self._line) >= self._max_waiting:
+        if self._num_free == 0 and self._is_full():
             self._on_refusal()
             raise BusyError(self.retry_after_seconds())
+
+    def _is_full(self) -> bool:
+        num_waiting = len(self._line)
+        seconds = self._usual_seconds * (num_waiting + 1) / self.num_parallel
+        return num_waiting >= self._max_waiting or seconds > _LONGEST_WAIT_SECONDS
 
     def leave(self, place: Place) -> None:
         """Give a place back: after its turn, or because nobody waits for it any more."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from qa.types import Done, Event
+from qa.ui import question_slots
 from qa.ui.access.identity import BusyError
 from qa.ui.question_slots import LimitedService, QuestionSlots
 from tests.qa.ui.fakes import LICENCE_QUESTION, PRICE_QUESTION, FakeService
@@ -101,3 +102,22 @@ def test_refusals_are_counted_where_they_happen() -> None:
         slots.line_up(lambda: None)
     assert refused == ["busy"]
     assert slots.num_answering == 0
+
+
+def test_nobody_lines_up_who_would_wait_longer_than_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(question_slots.time, "monotonic", lambda: now[0])
+    slots = QuestionSlots(2, 64)
+    for _ in range(40):  # questions take 20 seconds here
+        place = slots.line_up(lambda: None)
+        now[0] += 20.0
+        slots.leave(place)
+    accepted = 0
+    with pytest.raises(BusyError) as raised:
+        while accepted < 64:
+            slots.line_up(lambda: None)
+            accepted += 1
+    assert accepted == 2 + 12  # the last of twelve in line has its turn after 6 rounds of two
+    assert raised.value.retry_after_seconds == 70
+    with pytest.raises(BusyError):
+        slots.refuse_if_full()
