@@ -2,7 +2,8 @@
 
 Row i of ``rows`` describes vector i. Exact search (flat) costs one pass over all vectors; from ``flat_limit`` rows on,
 an inverted file (IVF: k-means cells, Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011) looks
-into ``nprobe`` cells only, and ``nprobe`` is the smallest that finds ``_TARGET_RECALL`` of the exact top 10.
+into ``nprobe`` cells only, and ``nprobe`` is the smallest that finds ``_TARGET_RECALL`` of the exact top 10. It is
+chosen anew whenever the inverted file takes in what came later.
 
 An index is a few parts, each in a file that is never changed: the first is the large one, flat or inverted; the others
 are flat, hold what came later, and each has more than twice the rows of all behind it, or is merged with them (the
@@ -14,16 +15,15 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from index.dense_parts import BoolArray, DensePart, changed_ivf_part, faiss, flat_part, read_part
+from index.dense_parts import BoolArray, DensePart, changed_ivf_part, faiss, flat_part, ivf_part, read_part
 from index.errors import DamagedIndexError
 from index.proven import ProvenFiles
 from index.types import FloatArray, IntArray
@@ -71,6 +71,8 @@ class DenseIndex:
         sizes = [len(rows) - tail, *(part.num_vectors for part in parts[1:])]
         self.bounds: IntArray = np.cumsum([0, *sizes])
         self._live = rows["passage_id"] >= 0
+        has_ghost = rows["passage_id"] < DEAD
+        self._has_ghosts = [bool(has_ghost[i:j].any()) for i, j in pairwise(self.bounds.tolist())]
         self._row_order = np.argsort(rows["passage_id"], kind="stable")
         self._sorted_ids = rows["passage_id"][self._row_order]
 
@@ -94,8 +96,9 @@ class DenseIndex:
         found: list[tuple[IntArray, FloatArray]] = []
         for number, part in enumerate(self.parts):
             first, last = self.bounds[number], self.bounds[number + 1]
-            some = allowed[first:last]
-            rows, scores = part.search(vector, k, None if part.is_flat and some.all() else some, self.info.nprobe)
+            is_any_allowed = mask is None and not self._has_ghosts[number]
+            some = None if is_any_allowed else allowed[first:last]
+            rows, scores = part.search(vector, k, some, self.info.nprobe)
             found.append((rows + first, scores))
         rows = np.concatenate([rows for rows, _ in found])
         scores = np.concatenate([scores for _, scores in found])
@@ -174,18 +177,12 @@ def build_dense(vectors: FloatArray, rows: RowArray, *, probes: Probes, flat_lim
     """
     if len(vectors) < flat_limit:
         return DenseIndex([flat_part(vectors)], rows, DenseInfo("flat", 0, None, 1.0, 0))
-    # FAISS's guideline: about 4 * sqrt(n) cells, trained on some 40 vectors a cell.
-    num_cells = int(4 * math.sqrt(len(vectors)))
-    index = faiss.index_factory(vectors.shape[1], f"IVF{num_cells},Flat", faiss.METRIC_INNER_PRODUCT)
-    index.cp.seed = 0
-    sample = np.random.default_rng(0).permutation(len(vectors))[: num_cells * 40]
-    index.train(vectors[np.sort(sample)])
-    index.set_direct_map_type(faiss.DirectMap.Hashtable)  # the kind that allows both removal and look-up
-    index.add_with_ids(vectors, np.arange(len(vectors), dtype=np.int64))
+    num_cells = int(4 * math.sqrt(len(vectors)))  # FAISS's guideline
+    part = ivf_part(vectors, num_cells)
     queries = probes()
-    nprobe, recall = _choose_nprobe(index, vectors, queries, num_cells)
-    info = DenseInfo(f"ivf{num_cells}", len(vectors), nprobe, recall, len(queries))
-    return DenseIndex([DensePart(index)], rows, info)
+    _, truth = faiss.knn(queries, vectors, _RECALL_DEPTH, metric=faiss.METRIC_INNER_PRODUCT)
+    nprobe, recall = _choose_nprobe(part, truth, queries)
+    return DenseIndex([part], rows, DenseInfo(f"ivf{num_cells}", len(vectors), nprobe, recall, len(queries)))
 
 
 def update_dense(
@@ -218,7 +215,7 @@ def update_dense(
     num_kept = _num_parts_to_keep(marked, len(rows), erase=erase)
     if num_kept == len(marked.parts) and len(rows) == 0:
         return marked
-    return _merged(marked, num_kept, vectors, rows)
+    return _merged(marked, num_kept, vectors, rows, probes)
 
 
 def _must_train(index: DenseIndex, num_live: int, flat_limit: int) -> bool:
@@ -242,11 +239,11 @@ def _num_parts_to_keep(index: DenseIndex, num_new: int, *, erase: bool) -> int:
     return len(index.parts)
 
 
-def _merged(index: DenseIndex, num_kept: int, vectors: FloatArray, rows: RowArray) -> DenseIndex:
+def _merged(index: DenseIndex, num_kept: int, vectors: FloatArray, rows: RowArray, probes: Probes) -> DenseIndex:
     """Everything from part ``num_kept`` on as one part, with what is new at its end."""
     first = int(index.bounds[num_kept])
     if num_kept == 0 and not index.is_flat:
-        return _grown_ivf(index, vectors, rows)
+        return _grown_ivf(index, vectors, rows, probes)
     live = first + np.flatnonzero(index.live[first:])
     merged = np.concatenate([index.vectors_of(live), vectors])
     all_rows = np.concatenate([index.rows[:first], index.rows[live], rows])
@@ -256,7 +253,7 @@ def _merged(index: DenseIndex, num_kept: int, vectors: FloatArray, rows: RowArra
     return DenseIndex(parts, all_rows, index.info, paths)
 
 
-def _grown_ivf(index: DenseIndex, vectors: FloatArray, rows: RowArray) -> DenseIndex:
+def _grown_ivf(index: DenseIndex, vectors: FloatArray, rows: RowArray, probes: Probes) -> DenseIndex:
     """The inverted file takes in all other parts. Its dead rows keep their places: row numbers are its ids."""
     num_old = int(index.bounds[1])
     old_rows = index.rows[:num_old].copy()
@@ -265,17 +262,34 @@ def _grown_ivf(index: DenseIndex, vectors: FloatArray, rows: RowArray) -> DenseI
     live = num_old + np.flatnonzero(index.live[num_old:])
     added = np.concatenate([index.vectors_of(live), vectors])
     all_rows = np.concatenate([old_rows, index.rows[live], rows])
-    return DenseIndex([changed_ivf_part(index.parts[0], dead, added, num_old)], all_rows, index.info)
+    part = changed_ivf_part(index.parts[0], dead, added, num_old)
+    if len(added) == 0:
+        return DenseIndex([part], all_rows, index.info)
+    queries = probes()
+    nprobe, recall = _choose_nprobe(part, part.exact(queries, _RECALL_DEPTH), queries)
+    info = replace(index.info, nprobe=nprobe, recall_at_10=recall, num_probes=len(queries))
+    return DenseIndex([part], all_rows, info)
 
 
-def _choose_nprobe(index: Any, vectors: FloatArray, probes: FloatArray, num_cells: int) -> tuple[int, float]:
-    """The smallest power of two of cells whose recall of the exact top 10 reaches the target, and that recall."""
-    exact = faiss.IndexFlatIP(vectors.shape[1])
-    exact.add(vectors)
-    _, truth = exact.search(probes, _RECALL_DEPTH)
-    nprobe, recall = 4, 0.0
-    while recall < _TARGET_RECALL and nprobe < num_cells:
-        nprobe = min(nprobe * 2, num_cells)
-        _, found = index.search(probes, _RECALL_DEPTH, params=faiss.SearchParametersIVF(nprobe=nprobe))
+def _choose_nprobe(part: DensePart, truth: IntArray, probes: FloatArray) -> tuple[int, float]:
+    """The smallest step in the number of cells whose recall of the exact top 10 reaches the target, and that recall.
+
+    :param truth: (p, 10) the rows nearest to each of ``probes`` (p, dim).
+    """
+    num_cells = int(part.index.nlist)
+    nprobe, recall = 0, 0.0
+    for nprobe in _steps(num_cells):
+        found = [part.search(probe, _RECALL_DEPTH, None, nprobe)[0] for probe in probes]
         recall = float(np.mean([len(set(t) & set(f)) / _RECALL_DEPTH for t, f in zip(truth, found, strict=True)]))
+        if recall >= _TARGET_RECALL:
+            break
     return nprobe, recall
+
+
+def _steps(num_cells: int) -> Iterator[int]:
+    """8, 12, 16, 24, 32, ... up to all cells."""
+    nprobe = 8
+    while nprobe < num_cells:
+        yield nprobe
+        nprobe = nprobe * 3 // 2 if nprobe & (nprobe - 1) == 0 else nprobe * 4 // 3
+    yield num_cells

@@ -33,6 +33,32 @@ def packaged_embedder_path() -> Path:
     return path
 
 
+def find_embedder(model: str, query_prefix: str = "", passage_prefix: str = "") -> tuple[Path, str]:
+    """The folder of an embedder, and an id that names all that changes vectors: other ones must not share a cache.
+
+    :param model: ``packaged``, or a sentence-transformers folder.
+    :raises ModelError: If there is none, or its weights are damaged or of a kind that is not loaded.
+    """
+    prefixes = f"|{query_prefix}|{passage_prefix}" if query_prefix or passage_prefix else ""
+    if model == "packaged":
+        return packaged_embedder_path(), f"{PACKAGED_EMBEDDER_ID}@{PACKAGED_EMBEDDER_SHA256[:12]}{prefixes}"
+    path = Path(model)
+    if not path.is_dir():
+        raise ModelError(f"embedder.model {model!r} is no folder; give a sentence-transformers folder")
+    return path, f"{path.name}@{weights_sha256(path)[:12]}{prefixes}"
+
+
+def hidden_size(path: Path) -> int:
+    """How many numbers an encoder makes of each token, and of a text that is the mean of its tokens.
+
+    :raises ModelError: If the folder does not say.
+    """
+    try:
+        return int(json.loads((path / "config.json").read_text(encoding="utf-8"))["hidden_size"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path / 'config.json'} has no hidden_size: {error}") from error
+
+
 def check_sha256(path: Path, expected: str) -> None:
     """:raises ModelError: If the file is missing or its SHA-256 (hex) is not ``expected``."""
     actual = sha256_of(path)

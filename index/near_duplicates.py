@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from datasketch import MinHash  # type: ignore[import-untyped]  # it has no types
 
 Shingles = npt.NDArray[np.uint64]
 """The hashes of a text's shingles, ascending, each once."""
@@ -198,6 +198,9 @@ def _band_key(kind: bytes, number: int, rows: bytes) -> int:
 
 
 @cache
-def _empty_sketch() -> MinHash:
+def _empty_sketch() -> Any:
+    # Imported here: it brings scipy, most of a second that every command would pay and few need.
+    from datasketch import MinHash  # type: ignore[import-untyped]  # it has no types
+
     # The shingles are hashes already.
     return MinHash(NUM_PERMUTATIONS, seed=_SEED, hashfunc=int, scheme="affine32")

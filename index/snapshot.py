@@ -16,7 +16,7 @@ from index.errors import DamagedIndexError
 from index.lexical import LexicalIndex, day_of
 from index.manifest import Manifest, read_manifest, verify_files
 from index.proven import ProvenFiles
-from index.types import Candidate, ClusterMember, Filters, FloatArray, Passage
+from index.types import Candidate, ClusterMember, Filters, FloatArray, IntArray, Passage
 
 LEXICAL = "lexical"
 ROWS = "rows.npy"
@@ -52,6 +52,23 @@ class Snapshot:
     @property
     def num_passages(self) -> int:
         return self.manifest.num_passages
+
+    @property
+    def dense(self) -> DenseIndex:
+        """What finds passages by meaning."""
+        return self._dense
+
+    @property
+    def lexical(self) -> LexicalIndex:
+        """What finds passages by words."""
+        return self._lexical
+
+    def vectors_of(self, passage_ids: IntArray) -> FloatArray:
+        """(n, dim) of given passages.
+
+        :raises KeyError: If one is not in this generation.
+        """
+        return self._dense.vectors_of(self._dense.rows_of(passage_ids))
 
     def has_vectors_of(self, model_id: str) -> bool:
         """Whether vectors of this embedder can be compared with those in here."""

@@ -18,7 +18,7 @@ from index.errors import ModelError
 from index.fetching import AddressPolicy, Fetcher, FetchLimits, PoliteFetcher, WebFetcher
 from index.generations import Generations
 from index.library import Library
-from index.model_files import PACKAGED_EMBEDDER_ID, PACKAGED_EMBEDDER_SHA256, packaged_embedder_path, weights_sha256
+from index.model_files import find_embedder, hidden_size, weights_sha256
 from index.retriever import FusionSettings, Retriever
 from index.sources.fetch_log import FetchLog
 from index.sources.intake import AddressIntake, Taken
@@ -27,6 +27,7 @@ from qa.configured_generator import LoadProgress, build_generator, no_load_progr
 from qa.evidence import EvidenceReader
 from qa.generators.protocol import Generator
 from qa.kept import Kept
+from qa.lazy_embedder import LazyEmbedder
 from qa.lazy_reader import LazyReader
 from qa.packaged_reader import PACKAGED_READER_ID, packaged_reader_path
 from qa.pipeline import Pipeline, PipelineSettings, SnapshotSource
@@ -51,24 +52,24 @@ class Parts:
 def build_parts(
     config: Config,
     *,
-    with_reader: bool = True,
+    with_models: bool = True,
     with_generator: bool = True,
     progress: LoadProgress = no_load_progress,
 ) -> Parts:
     """Load the models and open the index.
 
-    :param with_reader: False to load the evidence reader only when something is read.
+    :param with_models: False to load embedder and evidence reader only when something is embedded or read.
     :raises ArticleQAError: If a model or the data folder is not usable.
     """
     progress("opening the library", 0, 1)
     database = Database(config.data_dir / "library.sqlite")
     progress("loading the embedding model", 0, 1)
-    embedder = build_embedder(config.embedder)
+    embedder = build_embedder(config.embedder) if with_models else lazy_embedder(config.embedder)
     collection = build_collection(config, database, embedder)
     progress("opening the index", 0, 1)
     collection.snapshot()
     progress("loading the evidence reader", 0, 1)
-    reader = build_reader(config.reader) if with_reader else lazy_reader(config.reader)
+    reader = build_reader(config.reader) if with_models else lazy_reader(config.reader)
     generator = build_generator(config.generator, config.cache_dir, progress) if with_generator else None
     pipeline = build_pipeline(config, collection, embedder, reader, generator, collection.revised_on)
     return Parts(collection, pipeline, embedder, generator)
@@ -83,22 +84,21 @@ def build_library(config: Config) -> tuple[Library, Generations]:
 def build_embedder(config: EmbedderConfig) -> Embedder:
     """:raises ModelError: If the model is missing, damaged or of a kind the engine does not run."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    if config.model == "packaged":
-        path, model_id, weights = packaged_embedder_path(), PACKAGED_EMBEDDER_ID, PACKAGED_EMBEDDER_SHA256
-    else:
-        path = Path(config.model)
-        if not path.is_dir():
-            raise ModelError(f"embedder.model {config.model!r} is no folder; give a sentence-transformers folder")
-        model_id, weights = path.name, weights_sha256(path)
-    # The id names all that changes vectors: other weights or prefixes must not share a cache.
-    prefixes = f"|{config.query_prefix}|{config.passage_prefix}" if config.query_prefix or config.passage_prefix else ""
-    full_id = f"{model_id}@{weights[:12]}{prefixes}"
+    path, model_id = find_embedder(config.model, config.query_prefix, config.passage_prefix)
     # Imported here: they bring torch, which takes seconds.
     if config.engine == "torch":
         from index.embedder import SentenceTransformerEmbedder as Engine
     else:
         from index.embedder_openvino import OpenVinoEmbedder as Engine  # type: ignore[assignment]  # same constructor
-    return Engine(path, model_id=full_id, query_prefix=config.query_prefix, passage_prefix=config.passage_prefix)
+    return Engine(path, model_id=model_id, query_prefix=config.query_prefix, passage_prefix=config.passage_prefix)
+
+
+def lazy_embedder(config: EmbedderConfig) -> Embedder:
+    """:raises ModelError: If the model is missing or damaged; all else shows when something is embedded."""
+    if config.engine == "torch":
+        return build_embedder(config)  # how it pools, and so the size of its vectors, only loading tells
+    path, model_id = find_embedder(config.model, config.query_prefix, config.passage_prefix)
+    return LazyEmbedder(model_id, hidden_size(path), lambda: build_embedder(config))
 
 
 def build_collection(config: Config, database: Database, embedder: Embedder) -> Collection:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,7 @@ import pytest
 
 import index.dense
 from index.dense import DEAD, ROW_DTYPE, DenseIndex, DenseInfo, RowArray, build_dense, load_dense, update_dense
-from index.dense_parts import flat_part
+from index.dense_parts import faiss, flat_part
 from index.errors import DamagedIndexError
 from index.types import FloatArray, IntArray
 
@@ -20,8 +22,13 @@ _NEVER = 1_000_000
 
 
 def _vectors(count: int, seed: int = 0) -> FloatArray:
-    vectors = np.random.default_rng(seed).standard_normal((count, _DIM))
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+    return _rounded(np.random.default_rng(seed).standard_normal((count, _DIM)))
+
+
+def _rounded(vectors: npt.ArrayLike) -> FloatArray:
+    """Of unit norm, and what an inverted file hands back unchanged: it holds float16."""
+    vectors = np.asarray(vectors)
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
 
 
 def _rows(passage_ids: npt.ArrayLike) -> RowArray:
@@ -171,7 +178,7 @@ def test_one_below_the_limit_search_is_exact() -> None:
 def test_approximate_search_looks_into_some_cells_only() -> None:
     centres = _vectors(30, seed=3)
     near = np.repeat(centres, 40, axis=0) + 0.05 * _vectors(1_200, seed=4)
-    vectors = np.asarray(near / np.linalg.norm(near, axis=1, keepdims=True), dtype=np.float32)
+    vectors = _rounded(near)
     index = build_dense(vectors, _rows(_ids(1_200)), probes=lambda: centres, flat_limit=_FLAT_LIMIT)
     assert index.info.nprobe is not None
     assert index.info.nprobe < int(index.info.kind.removeprefix("ivf"))
@@ -298,6 +305,69 @@ def test_a_saved_index_finds_the_same_and_can_be_updated(tmp_path: Path, flat_li
     _assert_holds(updated, held)
 
 
+def _write_as_before_float16(folder: Path, held: dict[int, FloatArray]) -> DenseInfo:
+    """What version 0.1.0 wrote at first: an inverted file of float32 with a hash table of its rows."""
+    vectors = np.stack(list(held.values()))
+    file: Any = faiss.index_factory(_DIM, "IVF40,Flat", faiss.METRIC_INNER_PRODUCT)
+    file.train(vectors)
+    file.set_direct_map_type(faiss.DirectMap.Hashtable)
+    file.add_with_ids(vectors, np.arange(len(vectors)))
+    faiss.write_index(file, str(folder / "dense.faiss"))
+    return DenseInfo("ivf40", len(vectors), 40, 1.0, 50)
+
+
+@pytest.mark.parametrize("num_new", [30, 500])
+def test_an_inverted_file_of_an_earlier_version_opens_and_goes_on(tmp_path: Path, num_new: int) -> None:
+    held = dict(zip(_ids(600).tolist(), _vectors(600), strict=True))
+    info = _write_as_before_float16(tmp_path, held)
+    old = load_dense(tmp_path, _rows(list(held)), info)
+    _assert_holds(old, held)
+    probe = _vectors(1, seed=5)[0]
+    assert _found(old, probe, 10) == _exact(held, probe, 10)
+    updated, held = _update(old, held, dead=list(held)[:50], num_new=num_new, flat_limit=_FLAT_LIMIT)
+    _assert_holds(updated, held)
+    updated.save(_folder(tmp_path / "next"))
+    reloaded = load_dense(tmp_path / "next", updated.rows, updated.info)
+    _assert_holds(reloaded, held)
+    assert _recall(reloaded, held, _vectors(50, seed=98)) >= 0.95
+
+
+def test_an_inverted_file_is_half_as_large_and_mapped_not_read(tmp_path: Path) -> None:
+    index, _ = _build(1_000, flat_limit=_FLAT_LIMIT)
+    index.save(tmp_path)
+    num_cells = int(index.info.kind.removeprefix("ivf"))
+    expected = 1_000 * (2 * _DIM + 8 + 8) + num_cells * (4 * _DIM + 8)
+    assert (tmp_path / "dense.faiss").stat().st_size == pytest.approx(expected, abs=1_000)
+    loaded = load_dense(tmp_path, index.rows, index.info)
+    lists = faiss.downcast_InvertedLists(loaded.parts[0].index.invlists)
+    assert type(lists).__name__ == "OnDiskInvertedLists"
+    assert lists.prefetch_nthread == 0
+
+
+def test_what_is_mapped_can_be_searched_after_its_file_is_deleted(tmp_path: Path) -> None:
+    for flat_limit in (_NEVER, _FLAT_LIMIT):
+        index, held = _build(600, flat_limit=flat_limit)
+        index.save(tmp_path)
+        loaded = load_dense(tmp_path, index.rows, index.info)
+        (tmp_path / "dense.faiss").unlink()
+        _assert_holds(loaded, held)
+
+
+def test_recall_is_measured_anew_when_an_inverted_file_takes_in_more() -> None:
+    index, held = _build(500, flat_limit=_FLAT_LIMIT)
+    grown, held = _update(index, held, dead=[], num_new=900, flat_limit=_FLAT_LIMIT)
+    assert grown.info.num_trained == 500
+    assert grown.info.recall_at_10 >= 0.98
+    assert grown.info.recall_at_10 == pytest.approx(_recall(grown, held, _vectors(50, seed=98)), abs=1e-6)
+
+
+@pytest.mark.parametrize("num_cells", [1, 8, 9, 100, 4_000])
+def test_the_cells_looked_into_are_tried_in_growing_steps(num_cells: int) -> None:
+    steps = list(index.dense._steps(num_cells))
+    assert steps[-1] == num_cells
+    assert all(1 < later / earlier <= 1.5 for earlier, later in pairwise(steps))
+
+
 def test_a_file_that_faiss_refuses_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "dense.faiss").write_bytes(b"no index at all, but long enough to look like one")
     with pytest.raises(DamagedIndexError, match=r"dense\.faiss"):
@@ -394,7 +464,7 @@ def test_a_dead_vector_stays_in_its_part_until_it_is_erased(
     _small_parts(monkeypatch)
     dense, held = _build(450, flat_limit=flat_limit)
     dead = list(held)[7]
-    sought = held[dead].tobytes()
+    sought = held[dead].astype(np.float32 if dense.is_flat else np.float16).tobytes()
     dense, held = _update(dense, held, dead=[dead], num_new=3, flat_limit=flat_limit)
     dense.save(_folder(tmp_path / "1"))
     assert sought in (tmp_path / "1/dense.faiss").read_bytes()

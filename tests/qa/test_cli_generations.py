@@ -184,7 +184,7 @@ def test_a_bad_probe_is_one_line_with_its_number(cli: CommandLine) -> None:
 
 def test_another_embedder_is_said_and_rebuilt_for(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     cli("add", _write("1.jsonl", PIER))
-    monkeypatch.setattr(composition, "build_embedder", lambda config: HashEmbedder(dim=32, model_id="other"))
+    monkeypatch.setattr(composition, "lazy_embedder", lambda config: HashEmbedder(dim=32, model_id="other"))
     assert "by words only" in cli.json("status")["problem"]
     assert cli.json("search", "pier of Lindby")["passages"][0]["article_id"] == PIER.article_id
     assert cli.json("rebuild") == {"generation": "gen-000002"}

@@ -77,7 +77,8 @@ def cli(tmp_path: Path, indexed: Path, generator: ScriptedGenerator, monkeypatch
     monkeypatch.setenv("ARTICLE_QA_DATA_DIR", str(indexed))
     monkeypatch.setenv("ARTICLE_QA_CACHE_DIR", str(tmp_path / "cache"))
     (tmp_path / "article-qa.toml").write_text("[answer]\nmin_confidence = 0.01\nmin_fast_confidence = 0.0\n")
-    monkeypatch.setattr(composition, "build_embedder", lambda config: HashEmbedder())
+    for build in ("build_embedder", "lazy_embedder"):
+        monkeypatch.setattr(composition, build, lambda config: HashEmbedder())
     monkeypatch.setattr(pipeline, "Calibration", lambda: PLAIN_CALIBRATION)
     monkeypatch.setattr(composition, "build_reader", lambda config: SentenceReader(HashEmbedder()))
     monkeypatch.setattr(composition, "build_generator", lambda *arguments: generator)
