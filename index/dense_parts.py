@@ -51,7 +51,8 @@ class DensePart:
         """The k nearest rows with their cosine, best first.
 
         :param allowed: (n,) rows that may be found; None for all.
-        :param nprobe: Cells of an inverted file to look into.
+        :param nprobe: Cells of an inverted file to look into when all rows may be found. The fewer may be, the more
+            cells are looked into: as many vectors are compared, and what is allowed is found as surely.
         """
         parameters: Any = None
         selector = None
@@ -59,12 +60,17 @@ class DensePart:
             bits = np.packbits(allowed, bitorder="little")
             selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
         if not self.is_flat:
-            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=nprobe or 1)
+            cells = (nprobe or 1) if allowed is None else self._num_cells(nprobe or 1, allowed)
+            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=cells)
         elif selector is not None:
             parameters = faiss.SearchParameters(sel=selector)
         scores, rows = self.index.search(vector[None, :], k, params=parameters)
         found = rows[0] >= 0
         return rows[0][found], scores[0][found]
+
+    def _num_cells(self, nprobe: int, allowed: BoolArray) -> int:
+        num_allowed = max(int(np.count_nonzero(allowed)), 1)
+        return min(int(self.index.nlist), -(-nprobe * len(allowed) // num_allowed))
 
     def vectors(self, rows: IntArray) -> FloatArray:
         """(m, dim) of given rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,18 @@ def test_a_mask_of_one_row_finds_that_row_and_an_empty_mask_nothing(flat_limit: 
         vector = index.vectors()[0][row]
         assert index.search(vector, 5, mask)[0].tolist() == [row]
     assert len(index.search(_vectors(1)[0], 5, np.zeros(501, dtype=bool))[0]) == 0
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.01])
+def test_what_a_filter_leaves_is_found_as_surely_as_without_one(share: float) -> None:
+    index, held = _build(3_000, flat_limit=_FLAT_LIMIT)
+    index = DenseIndex(index.parts, index.rows, replace(index.info, nprobe=64))
+    mask = np.random.default_rng(3).random(3_000) < share
+    ids = {*index.rows["passage_id"][mask].tolist()}
+    allowed = {passage_id: vector for passage_id, vector in held.items() if passage_id in ids}
+    probes = _vectors(40, seed=5)
+    filtered = np.mean([len({*_found(index, p, 10, mask)} & {*_exact(allowed, p, 10)}) / 10 for p in probes])
+    assert filtered >= min(_recall(index, held, probes), 0.9)
 
 
 @pytest.mark.parametrize("unknown", [0, 10**9, -1])

@@ -163,10 +163,12 @@ def test_vectors_go_from_an_approximate_index(tmp_path: Path, monkeypatch: pytes
     parts.collection.add([_secret_article(), *numbered_articles(40)])
     assert read_manifest(parts.live_folder).dense["kind"].startswith("ivf")
     vector = _secret_vector(parts)
+    in_index = np.frombuffer(vector, dtype=np.float32).astype(np.float16).tobytes()
     parts.collection.add([_secret_article(_LATER_SECRET)])
-    assert _files_with(parts.live_folder, vector) == {"dense.faiss"}
+    assert _files_with(parts.live_folder, in_index) == {"dense.faiss"}
     parts.collection.remove([_secret_article().article_id])
     assert _files_with(parts.folder, vector) == set()
+    assert _files_with(parts.folder, in_index) == set()
     _assert_nothing_is_left(parts)
 
 
