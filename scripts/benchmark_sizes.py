@@ -38,7 +38,7 @@ from index.snapshot import Snapshot
 from index.types import FloatArray
 from qa.composition import build_collection, build_embedder
 from qa.config import Config
-from qa.evaluation.mixed_articles import MixedArticles, RealCollection, read_real
+from qa.evaluation.mixed_articles import MixedArticles, RealCollection, line_keys, read_real
 from qa.evaluation.size_figures import measure_queries, plot
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
@@ -94,7 +94,8 @@ def prepare(
     embedder = build_embedder(Config().embedder)
     titles = embedder.embed_passages([article.title for article in articles])
     near = _near_others(vectors, revisions)
-    RealCollection(articles, counts, [p.text for p in passages], vectors, near, titles).save(work_dir)
+    texts = [passage.text for passage in passages]
+    RealCollection(articles, counts, texts, vectors, near, titles, *line_keys(texts)).save(work_dir)
     data = gzip.decompress(questions.read_bytes()) if questions.suffix == ".gz" else questions.read_bytes()
     asked = [str(json.loads(line)["question"]) for line in data.splitlines()]
     np.save(work_dir / "questions.npy", np.stack([embedder.embed_query(question) for question in asked]))

@@ -17,10 +17,13 @@ from pathlib import Path
 from textwrap import wrap
 
 import numpy as np
+import numpy.typing as npt
 
 from index.atomic import write_atomically
 from index.errors import BadInputError
 from index.types import Article, FloatArray, IntArray, make_article
+
+KeyArray = npt.NDArray[np.uint64]
 
 SPREAD = 0.4
 """How much of the difference of two random passages is added; chosen so that neighbours are as near as real ones."""
@@ -36,7 +39,8 @@ _END_CHARS = 24
 @dataclass(frozen=True, slots=True)
 class RealCollection:
     """What is mixed: ``articles`` with ``num_passages`` (a,) of each; of all passages in that order the text, the
-    vector (n, dim) and the ``near`` (n, k) others about the same thing; the vector (a, dim) of each title."""
+    vector (n, dim) and the ``near`` (n, k) others about the same thing; the vector (a, dim) of each title; and of every
+    line that passages are cut into the key (m,), and the passage (m,) that it is from (see :func:`line_keys`)."""
 
     articles: list[Article]
     num_passages: IntArray
@@ -44,6 +48,8 @@ class RealCollection:
     vectors: FloatArray
     near: IntArray
     title_vectors: FloatArray
+    keys: KeyArray
+    origins: IntArray
 
     def save(self, folder: Path) -> None:
         """:raises OSError: If the disk refuses."""
@@ -53,6 +59,8 @@ class RealCollection:
             vectors=self.vectors,
             near=self.near,
             title_vectors=self.title_vectors,
+            keys=self.keys,
+            origins=self.origins,
         )
         articles = [[a.title, a.text, a.url, a.source, a.published_at] for a in self.articles]
         write_atomically(folder / "real.json", json.dumps({"articles": articles, "texts": self.texts}).encode())
@@ -69,9 +77,17 @@ def read_real(folder: Path) -> RealCollection:
         make_article(text, title=title, url=url, source=source, published_at=published_at)
         for title, text, url, source, published_at in kept["articles"]
     ]
-    return RealCollection(
-        articles, arrays["num_passages"], kept["texts"], arrays["vectors"], arrays["near"], arrays["title_vectors"]
-    )
+    names = ("vectors", "near", "title_vectors", "keys", "origins")
+    return RealCollection(articles, arrays["num_passages"], kept["texts"], *(arrays[name] for name in names))
+
+
+def line_keys(texts: Sequence[str]) -> tuple[KeyArray, IntArray]:
+    """What the lines of passages are known by, each by itself, its beginning and its end; and whose each is."""
+    found: dict[int, int] = {}
+    for row, text in enumerate(texts):
+        for line in sentences(text):
+            found |= dict.fromkeys(_keys(line), row)
+    return np.fromiter(found, dtype=np.uint64), np.fromiter(found.values(), dtype=np.int64)
 
 
 class MixedArticles:
@@ -85,7 +101,9 @@ class MixedArticles:
         self._spread = spread
         self._article_of = np.repeat(np.arange(len(real.articles)), real.num_passages)
         self._whole = self._rows_of_passages()
-        self._sentences = self._rows_of_sentences()
+        self._origins = dict(zip(real.keys.tolist(), real.origins.tolist(), strict=True))
+        firsts = np.cumsum(real.num_passages) - real.num_passages
+        self._first_rows = {some.title: int(row) for some, row in zip(real.articles, firsts, strict=True)}
 
     def num_passages(self, number: int) -> int:
         """How many passages the ``number``-th article has, or is made of."""
@@ -125,7 +143,7 @@ class MixedArticles:
     def vectors(self, texts: Sequence[str]) -> FloatArray:
         """(n, dim) of passages as they are embedded: a title, a line break, and lines of real passages.
 
-        :raises KeyError: If a text is none of ours.
+        :raises KeyError: If the title of one is none of ours.
         """
         return np.stack([self._vector(text) for text in texts])
 
@@ -144,30 +162,21 @@ class MixedArticles:
         if known is not None:
             vector: FloatArray = self._real.vectors[known]
             return vector
-        lines = [line for line in text.split("\n")[1:] if line]
+        title, *lines = [line for line in text.split("\n") if line]
         known_lines = [(row, len(line)) for line in lines if (row := self._origin(line)) is not None]
-        if not known_lines:
-            raise KeyError(f"no line of {text[:60]!r} is of a real passage")
-        return self.mixed([row for row, _ in known_lines], [length for _, length in known_lines], _key(text))
+        # Of a list of many short items the chunker may leave nothing that was a line.
+        rows, weights = zip(*(known_lines or [(self._first_rows[title], 1)]), strict=True)
+        return self.mixed(rows, weights, _key(text))
 
     def _origin(self, line: str) -> int | None:
         """The real passage that a line is from; the chunker may have cut it in two, of which one part is enough."""
-        keys = (_key(line), _key(line[:_END_CHARS]), _key(line[-_END_CHARS:]))
-        return next((self._sentences[key] for key in keys if key in self._sentences), None)
+        return next((self._origins[key] for key in _keys(line) if key in self._origins), None)
 
     def _rows_of_passages(self) -> dict[int, int]:
         """Row of each real passage by what is embedded of it."""
         titles = [self._real.articles[int(article)].title for article in self._article_of]
         texts = zip(titles, self._real.texts, strict=True)
         return {_key(f"{title}\n{text}"): row for row, (title, text) in enumerate(texts)}
-
-    def _rows_of_sentences(self) -> dict[int, int]:
-        """Row of the real passage that a line is from, by the line, by its beginning and by its end."""
-        found: dict[int, int] = {}
-        for row, text in enumerate(self._real.texts):
-            for line in sentences(text):
-                found |= dict.fromkeys((_key(line), _key(line[:_END_CHARS]), _key(line[-_END_CHARS:])), row)
-        return found
 
     def _lines(self, one: int, other: int, draw: np.random.Generator) -> Iterator[str]:
         """Sentences of both in turn, from a random one on, until the passage is long enough."""
@@ -193,6 +202,10 @@ def sentences(text: str) -> list[str]:
         else:
             found.append(piece)
     return found
+
+
+def _keys(line: str) -> tuple[int, int, int]:
+    return _key(line), _key(line[:_END_CHARS]), _key(line[-_END_CHARS:])
 
 
 def _key(text: str) -> int:

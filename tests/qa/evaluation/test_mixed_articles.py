@@ -1,0 +1,100 @@
+"""Made-up articles are made of real sentences, their vectors lie among real ones, and the same number is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.chunker import Chunker, ChunkerSettings
+from index.errors import BadInputError
+from qa.evaluation.mixed_articles import MixedArticles, RealCollection, line_keys, read_real, sentences
+from tests.fakes import HashEmbedder, numbered_articles
+
+_NUM_REAL = 12
+_PASSAGES = 3
+
+
+@pytest.fixture
+def real() -> RealCollection:
+    articles, embedder = numbered_articles(_NUM_REAL), HashEmbedder()
+    texts = [text for article in articles for text in article.text.split("\n\n")]
+    titles = [article.title for article in articles]
+    vectors = embedder.embed_passages(
+        [f"{titles[row // _PASSAGES]}\n{text}" for row, text in enumerate(texts)],
+    )
+    own = np.arange(len(texts)) // _PASSAGES
+    near = np.argsort(-(vectors @ vectors.T) + 10 * (own[:, None] == own), axis=1)[:, :5]
+    counts = np.full(_NUM_REAL, _PASSAGES)
+    return RealCollection(articles, counts, texts, vectors, near, embedder.embed_passages(titles), *line_keys(texts))
+
+
+def test_real_articles_come_first_and_keep_their_vectors(real: RealCollection) -> None:
+    mixed = MixedArticles(real)
+    assert [mixed.article(number) for number in range(_NUM_REAL)] == real.articles
+    inputs = [f"{real.articles[row // _PASSAGES].title}\n{text}" for row, text in enumerate(real.texts)]
+    assert np.array_equal(mixed.vectors(inputs), real.vectors)
+    assert mixed.num_passages(3) == _PASSAGES
+
+
+def test_made_up_articles_hold_real_sentences_only(real: RealCollection) -> None:
+    mixed = MixedArticles(real)
+    known = {line for text in real.texts for line in sentences(text)}
+    titles = {article.title for article in real.articles}
+    for number in range(_NUM_REAL, _NUM_REAL + 20):
+        article = mixed.article(number)
+        paragraphs = article.text.split("\n\n")
+        assert len(paragraphs) == mixed.num_passages(number) == _PASSAGES
+        assert {line for paragraph in paragraphs for line in paragraph.split("\n")} <= known
+        assert article.title in titles
+
+
+def test_the_same_number_is_the_same_article_and_another_is_another(real: RealCollection) -> None:
+    first, second = MixedArticles(real), MixedArticles(real)
+    numbers = range(_NUM_REAL, _NUM_REAL + 30)
+    assert [first.article(number) for number in numbers] == [second.article(number) for number in numbers]
+    assert len({first.article(number).article_id for number in numbers}) == 30
+
+
+def test_vectors_are_of_unit_norm_and_near_what_they_are_made_of(real: RealCollection) -> None:
+    mixed, near_mixed = MixedArticles(real), MixedArticles(real, spread=0.0)
+    article, parents = mixed.article(_NUM_REAL + 1), mixed.parents(_NUM_REAL + 1)
+    inputs = [f"{article.title}\n{paragraph}" for paragraph in article.text.split("\n\n")]
+    vectors = mixed.vectors(inputs)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(_PASSAGES), abs=1e-6)
+    assert np.array_equal(vectors, MixedArticles(real).vectors(inputs))
+    for vector, (one, other) in zip(near_mixed.vectors(inputs), parents, strict=True):
+        own = min(float(vector @ real.vectors[one]), float(vector @ real.vectors[other]))
+        assert own > float(np.median(real.vectors @ vector))
+
+
+def test_a_passage_cut_within_a_line_still_has_a_vector(real: RealCollection) -> None:
+    mixed = MixedArticles(real)
+    article = mixed.article(_NUM_REAL + 2)
+    chunker = Chunker(HashEmbedder().count_tokens, ChunkerSettings(min_tokens=2, max_tokens=4))
+    pieces = [article.text[span.start : span.end] for span in chunker.chunk(article.text)]
+    vectors = mixed.vectors([f"{article.title}\n{piece}" for piece in pieces])
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(pieces)), abs=1e-6)
+
+
+def test_an_unknown_text_is_an_error(real: RealCollection) -> None:
+    with pytest.raises(KeyError):
+        MixedArticles(real).vectors(["No such title\nNo such text at all."])
+
+
+def test_what_was_prepared_is_read_back(real: RealCollection, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="prepare"):
+        read_real(tmp_path)
+    real.save(tmp_path)
+    first, second = MixedArticles(real), MixedArticles(read_real(tmp_path))
+    article = first.article(_NUM_REAL + 3)
+    assert second.article(_NUM_REAL + 3) == article
+    text = f"{article.title}\n{article.text.split(chr(10) * 2)[0]}"
+    assert np.array_equal(first.vectors([text]), second.vectors([text]))
+
+
+def test_sentences_are_whole_but_for_long_and_short_ones() -> None:
+    text = "The first sentence is here. Yes. And a third one\nover two lines! " + "word " * 100
+    assert sentences(text)[:2] == ["The first sentence is here. Yes.", "And a third one over two lines!"]
+    assert all(len(line) <= 261 for line in sentences(text))  # a piece, and a short one with it
