@@ -37,6 +37,9 @@ class Snapshot:
         verify_files(folder, self.manifest, proven)
         try:
             self._dense = open_dense(folder, self.manifest, proven)
+            # By themselves they are compared several times as fast as within the rows.
+            self._days = np.ascontiguousarray(self._dense.rows["day"])
+            self._source_codes = np.ascontiguousarray(self._dense.rows["source"])
             self._sources = read_sources(folder)
             self.clusters: Clusters = read_clusters(folder)
             self._lexical = LexicalIndex(folder / LEXICAL, title_weight=title_weight)
@@ -85,7 +88,7 @@ class Snapshot:
         bm25 = self._lexical.search(text, k, filters)
         if vector is None:
             rows = self._dense.rows_of(np.fromiter(bm25, dtype=np.int64, count=len(bm25)))
-            days = self._dense.rows["day"][rows]
+            days = self._days[rows]
             return [Candidate(i, score, 0.0, int(day)) for (i, score), day in zip(bm25.items(), days, strict=True)]
         found_rows, _ = self._dense.search(vector, k, self._mask(filters))
         dense_ids = self._dense.rows["passage_id"][found_rows]
@@ -96,7 +99,7 @@ class Snapshot:
         cosines = self._dense.cosines(vector, rows)
         missing = [passage_id for passage_id in ids.tolist() if passage_id not in bm25]
         bm25 |= self._lexical.score(text, missing)
-        days = self._dense.rows["day"][rows]
+        days = self._days[rows]
         return [
             Candidate(passage_id, bm25.get(passage_id, 0.0), float(cosine), int(day))
             for passage_id, cosine, day in zip(ids.tolist(), cosines, days, strict=True)
@@ -128,15 +131,14 @@ class Snapshot:
     def _mask(self, filters: Filters) -> BoolArray | None:
         if filters.is_empty:
             return None
-        days = self._dense.rows["day"]
-        mask = np.ones(len(days), dtype=bool)
+        mask = np.ones(len(self._days), dtype=bool)
         if filters.published_after is not None:
-            mask &= days >= day_of(filters.published_after)
+            mask &= self._days >= day_of(filters.published_after)
         if filters.published_before is not None:
-            mask &= (days > 0) & (days <= day_of(filters.published_before))
+            mask &= (self._days > 0) & (self._days <= day_of(filters.published_before))
         if filters.source is not None:
             code = self._sources.index(filters.source) if filters.source in self._sources else -2
-            mask &= self._dense.rows["source"] == code
+            mask &= self._source_codes == code
         return mask
 
 
