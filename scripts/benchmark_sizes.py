@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,7 +35,7 @@ from index.generations import Generations
 from index.library import Library
 from index.model_files import packaged_embedder_path
 from index.snapshot import Snapshot
-from index.types import FloatArray
+from index.types import Article, FloatArray
 from qa.composition import build_collection, build_embedder
 from qa.config import Config
 from qa.evaluation.mixed_articles import MixedArticles, RealCollection, line_keys, read_real
@@ -44,6 +44,7 @@ from qa.evaluation.size_figures import measure_queries, plot
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 _NUM_NEAR = 24
 _NUM_ADDED = 10
+_ARRIVAL_PASSAGES = 100_000
 _FIRST_ADDED = 10_000_000  # numbers of articles that no collection grows up to
 
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -112,28 +113,41 @@ def grow(
         _copy(work_dir / str(origin), folder)
     embedder = MixedVectors(read_real(work_dir))
     collection = _collection(folder, embedder)
-    numbers: list[int] = []
-    total = 0
+    arrivals = _read(folder / "arrivals.json", [])
+    for batch in _batches(embedder.articles, size, first=collection.status()["library"]["num_articles"]):
+        arrivals.append(_arrive(collection, [embedder.articles.article(number) for number in batch]))
+        _keep(folder / "arrivals.json", arrivals)
+    _keep(folder / "grow.json", {"arrivals": arrivals, "peak_mib": _peak_mib()})
+
+
+def _batches(articles: MixedArticles, size: int, *, first: int) -> Iterator[list[int]]:
+    """The numbers of articles from ``first`` on that make up a collection of a size, in arrivals."""
+    batch: list[int] = []
+    total, num_new, number = 0, 0, 0
     while total < size:
-        total += embedder.articles.num_passages(len(numbers))
-        numbers.append(len(numbers))
-    have = collection.status()["library"]["num_articles"]
-    articles = [embedder.articles.article(number) for number in numbers[have:]]
+        num_passages = articles.num_passages(number)
+        total += num_passages
+        if number >= first:
+            batch.append(number)
+            num_new += num_passages
+        if num_new >= _ARRIVAL_PASSAGES or (batch and total >= size):
+            yield batch
+            batch, num_new = [], 0
+        number += 1
+
+
+def _arrive(collection: Collection, articles: Sequence[Article]) -> dict[str, Any]:
     accept = _timed(lambda: collection.accept(articles))
     update = _timed(collection.update)
     status = collection.status()
-    _keep(
-        folder / "grow.json",
-        {
-            "num_passages": status["num_passages"],
-            "num_articles": status["num_articles"],
-            "num_new_articles": len(articles),
-            "accept": accept,
-            "update": update,
-            "dense_index": status["dense_index"],
-            "peak_mib": _peak_mib(),
-        },
-    )
+    return {
+        "num_new_articles": len(articles),
+        "num_articles": status["num_articles"],
+        "num_passages": status["num_passages"],
+        "accept": accept,
+        "update": update,
+        "dense_index": status["dense_index"],
+    }
 
 
 @cli.command()
@@ -171,13 +185,13 @@ def run(
     """Grow to every size and measure each; what was measured before is not measured again."""
     figures, origin = [], 0
     for size in sizes or SIZES:
-        for step in ("grow", "add", "query"):
+        for step in _STEPS:
             if not (work_dir / str(size) / f"{step}.json").exists():
                 print(f"{size:,}: {step}", flush=True)
                 options = ["--origin", str(origin)] if step == "grow" else []
                 arguments = [step, "--work-dir", str(work_dir), "--size", str(size), *options]
                 subprocess.run([sys.executable, __file__, *arguments], check=True)  # noqa: S603 (ourselves)
-        kept = {step: json.loads((work_dir / str(size) / f"{step}.json").read_text()) for step in _STEPS}
+        kept = {step: _read(work_dir / str(size) / f"{step}.json", None) for step in _STEPS}
         figures.append({"size": size, "origin": origin, **kept})
         origin = size
         write_atomically(out, json.dumps(figures, indent=1).encode())
@@ -251,9 +265,12 @@ def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _keep(path: Path, figures: dict[str, Any]) -> None:
+def _keep(path: Path, figures: object) -> None:
     write_atomically(path, json.dumps(figures, indent=1).encode())
-    print(json.dumps(figures), flush=True)
+
+
+def _read(path: Path, otherwise: Any) -> Any:
+    return json.loads(path.read_bytes()) if path.exists() else otherwise
 
 
 if __name__ == "__main__":

@@ -204,8 +204,8 @@ def plot(path: Path, figures: Sequence[dict[str, Any]]) -> None:
 
 
 def _build_seconds(figures: Sequence[dict[str, Any]]) -> list[float]:
-    steps = [some["grow"]["accept"]["seconds"] + some["grow"]["update"]["seconds"] for some in figures]
-    return [float(total) for total in np.cumsum(steps)]
+    steps = [[a["accept"]["seconds"] + a["update"]["seconds"] for a in some["grow"]["arrivals"]] for some in figures]
+    return [float(total) for total in np.cumsum([sum(step) for step in steps])]
 
 
 def _draw(axes: Any, sizes: Sequence[int], lines: Mapping[str, Sequence[float]], unit: str) -> None:

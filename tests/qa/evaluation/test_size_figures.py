@@ -67,7 +67,7 @@ def test_the_plot_is_a_picture(tmp_path: Path) -> None:
     parts = {name: {"p50": 1.0, "p95": 2.0} for name in ("dense", "lexical", "together")}
     figures = [
         {
-            "grow": {"accept": {"seconds": 0.1}, "update": {"seconds": float(size)}},
+            "grow": {"arrivals": [{"accept": {"seconds": 0.1}, "update": {"seconds": float(size)}}]},
             "add": {"running": {"seconds": 0.5}, "fresh_seconds": 1.0},
             "query": {
                 "num_passages": size,
