@@ -143,11 +143,13 @@ def _exact_keys(stored: Iterable[tuple[list[bytes], FloatArray]], vectors: Float
     best = np.full((len(vectors), _RECALL_DEPTH), -np.inf, dtype=np.float32)
     keys = np.full((len(vectors), _RECALL_DEPTH), b"", dtype="S64")
     for some_keys, some in stored:
-        scores = np.concatenate([best, vectors @ some.T], axis=1)
         names = np.array([key.hex() for key in some_keys], dtype="S64")
-        order = np.argpartition(-scores, _RECALL_DEPTH - 1, axis=1)[:, :_RECALL_DEPTH]
-        best = np.take_along_axis(scores, order, axis=1)
-        all_keys = np.concatenate([keys, np.broadcast_to(names, (len(vectors), len(names)))], axis=1)
+        scores = vectors @ some.T
+        first = np.argpartition(-scores, min(_RECALL_DEPTH, scores.shape[1]) - 1, axis=1)[:, :_RECALL_DEPTH]
+        all_scores = np.concatenate([best, np.take_along_axis(scores, first, axis=1)], axis=1)
+        all_keys = np.concatenate([keys, names[first]], axis=1)
+        order = np.argpartition(-all_scores, _RECALL_DEPTH - 1, axis=1)[:, :_RECALL_DEPTH]
+        best = np.take_along_axis(all_scores, order, axis=1)
         keys = np.take_along_axis(all_keys, order, axis=1)
     return [{bytes.fromhex(key.decode()) for key in row if key} for row in keys]
 
