@@ -228,13 +228,16 @@ def _collection(folder: Path, embedder: MixedVectors) -> Collection:
 
 
 def _copy(origin: Path, folder: Path) -> None:
-    """A data folder to go on from; generations share their files by links, as they do among themselves."""
+    """A data folder to go on from, with the live generation alone."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     if origin.exists():
         shutil.copyfile(origin / "library.sqlite", partial / "library.sqlite")
-        shutil.copytree(origin / "index", partial / "index")
+        live = _live_folder(origin)
+        shutil.copytree(live, partial / "index" / live.name)
+        for name in ("CURRENT", "HIGHEST"):
+            shutil.copyfile(origin / "index" / name, partial / "index" / name)
     partial.rename(folder)
 
 
