@@ -1,8 +1,9 @@
 """Grows a real collection to any size: articles whose passages mix sentences, and vectors, of real passages.
 
 Embedding a million passages takes hours on two cores. A made-up passage takes whole sentences of two real passages
-about the same thing; its vector is their mean, by characters, plus some of the difference of two passages drawn at
-random, which spreads it as far from its neighbours as real passages are from theirs. Knows nothing of indexes.
+about the same thing, with every fourth word inside of them from elsewhere (else articles that share sentences would be
+compared as near-duplicates); its vector is their mean, by characters, plus some of the difference of two passages drawn
+at random, which spreads it as far from its neighbours as real passages are from theirs. Knows nothing of indexes.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ class MixedArticles:
         self._real = real
         self._spread = spread
         self._article_of = np.repeat(np.arange(len(real.articles)), real.num_passages)
+        self._sentences: dict[int, list[str]] = {}
         self._whole = self._rows_of_passages()
         self._origins = dict(zip(real.keys.tolist(), real.origins.tolist(), strict=True))
         firsts = np.cumsum(real.num_passages) - real.num_passages
@@ -181,15 +183,29 @@ class MixedArticles:
     def _lines(self, one: int, other: int, draw: np.random.Generator) -> Iterator[str]:
         """Sentences of both in turn, from a random one on, until the passage is long enough."""
         taken, length = set(), 0
-        turns = [sentences(self._real.texts[row]) for row in (one, other)]
+        turns = [self._cut(row) for row in (one, other)]
         places = [int(draw.integers(len(turn))) for turn in turns]
+        strange = self._real.texts[int(draw.integers(len(self._real.texts)))].split()
         for step in range(2 * max(map(len, turns))):
             turn = turns[step % 2]
             line = turn[(places[step % 2] + step // 2) % len(turn)]
             if line not in taken and length < _PASSAGE_CHARS:
                 taken.add(line)
                 length += len(line)
-                yield line
+                yield estranged(line, strange)
+
+    def _cut(self, row: int) -> list[str]:
+        if row not in self._sentences:
+            self._sentences[row] = sentences(self._real.texts[row])
+        return self._sentences[row]
+
+
+def estranged(line: str, strange: Sequence[str]) -> str:
+    """A sentence with every fourth word another's; both ends, which it is known by, stay as they are."""
+    words = line[_END_CHARS:-_END_CHARS].split(" ")
+    # The first and the last may be parts of words.
+    words[1:-1:4] = [strange[place % len(strange)] for place in range(len(words[1:-1:4]))]
+    return line[:_END_CHARS] + " ".join(words) + line[-_END_CHARS:] if len(line) > 3 * _END_CHARS else line
 
 
 def sentences(text: str) -> list[str]:

@@ -9,7 +9,8 @@ import pytest
 
 from index.chunker import Chunker, ChunkerSettings
 from index.errors import BadInputError
-from qa.evaluation.mixed_articles import MixedArticles, RealCollection, line_keys, read_real, sentences
+from index.near_duplicates import outline, overlap
+from qa.evaluation.mixed_articles import MixedArticles, RealCollection, estranged, line_keys, read_real, sentences
 from tests.fakes import HashEmbedder, numbered_articles
 
 _NUM_REAL = 12
@@ -38,7 +39,7 @@ def test_real_articles_come_first_and_keep_their_vectors(real: RealCollection) -
     assert mixed.num_passages(3) == _PASSAGES
 
 
-def test_made_up_articles_hold_real_sentences_only(real: RealCollection) -> None:
+def test_made_up_articles_hold_sentences_that_begin_and_end_as_real_ones(real: RealCollection) -> None:
     mixed = MixedArticles(real)
     known = {line for text in real.texts for line in sentences(text)}
     titles = {article.title for article in real.articles}
@@ -46,7 +47,8 @@ def test_made_up_articles_hold_real_sentences_only(real: RealCollection) -> None
         article = mixed.article(number)
         paragraphs = article.text.split("\n\n")
         assert len(paragraphs) == mixed.num_passages(number) == _PASSAGES
-        assert {line for paragraph in paragraphs for line in paragraph.split("\n")} <= known
+        for line in (line for paragraph in paragraphs for line in paragraph.split("\n")):
+            assert any(line[:24] == some[:24] and line[-24:] == some[-24:] for some in known)
         assert article.title in titles
 
 
@@ -92,6 +94,18 @@ def test_what_was_prepared_is_read_back(real: RealCollection, tmp_path: Path) ->
     assert second.article(_NUM_REAL + 3) == article
     text = f"{article.title}\n{article.text.split(chr(10) * 2)[0]}"
     assert np.array_equal(first.vectors([text]), second.vectors([text]))
+
+
+def test_a_sentence_used_twice_is_no_near_duplicate() -> None:
+    line = " ".join(f"word{number}" for number in range(40))
+    one, other = (estranged(line, [f"{name}{number}" for number in range(9)]) for name in ("some", "other"))
+    assert one != line
+    assert (one[:24], one[-24:]) == (line[:24], line[-24:])
+    assert len(one.split()) == 40
+    assert sum(new == old for new, old in zip(one.split(), line.split(), strict=True)) >= 28
+    assert overlap(outline(one), outline(other)).resemblance < 0.15
+    assert overlap(outline(one), outline(line)).resemblance < 0.15
+    assert estranged("A short sentence stays as it is.", ["other"]) == "A short sentence stays as it is."
 
 
 def test_sentences_are_whole_but_for_long_and_short_ones() -> None:
