@@ -212,7 +212,7 @@ def update_dense(
         old_vectors, old_rows = marked.vectors()
         all_vectors, all_rows = np.concatenate([old_vectors, vectors]), np.concatenate([old_rows, rows])
         return build_dense(all_vectors, all_rows, probes=probes, flat_limit=flat_limit)
-    num_kept = _num_parts_to_keep(marked, len(rows), erase=erase)
+    num_kept = _num_parts_to_keep(marked, len(rows), most_behind=flat_limit // 2, erase=erase)
     if num_kept == len(marked.parts) and len(rows) == 0:
         return marked
     return _merged(marked, num_kept, vectors, rows, probes)
@@ -226,15 +226,19 @@ def _must_train(index: DenseIndex, num_live: int, flat_limit: int) -> bool:
     return is_worn or num_live > _RETRAIN_GROWTH * index.info.num_trained
 
 
-def _num_parts_to_keep(index: DenseIndex, num_new: int, *, erase: bool) -> int:
-    """How many parts, from the first on, stay as they are; those behind them are merged with what is new."""
+def _num_parts_to_keep(index: DenseIndex, num_new: int, *, most_behind: int, erase: bool) -> int:
+    """How many parts, from the first on, stay as they are; those behind them are merged with what is new.
+
+    :param most_behind: How many rows may stand behind an inverted file: each is compared with every question.
+    """
     behind = int(index.live.sum()) + num_new
     for number, part in enumerate(index.parts):
         first, last = int(index.bounds[number]), int(index.bounds[number + 1])
         live = int(index.live[first:last].sum())
         behind -= live
         must_erase = erase and part.num_vectors > live
-        if must_erase or live < (last - first) // 2 or last - first <= max(2 * behind, _MIN_PART_ROWS):
+        is_slow = not part.is_flat and behind > most_behind
+        if must_erase or is_slow or live < (last - first) // 2 or last - first <= max(2 * behind, _MIN_PART_ROWS):
             return number
     return len(index.parts)
 

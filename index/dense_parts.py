@@ -7,6 +7,7 @@ opening reads nothing, and what is searched is the system's cache, which it may 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 _MAX_FILE_BYTES = 1 << 36
 _FLAT_HEAD = b"IxFI"
+_BLOCK_ROWS = 16_384
 
 # FAISS takes array lengths from the file; a damaged or hostile one must not make it allocate without bound.
 faiss.set_deserialization_vector_byte_limit(_MAX_FILE_BYTES)
@@ -79,10 +81,24 @@ class DensePart:
         return np.asarray(self.index.reconstruct_batch(rows), dtype=np.float32)
 
     def exact(self, vectors: FloatArray, k: int) -> IntArray:
-        """The k nearest rows (q, k) of each of several vectors (q, dim), of all that there are; -1 for none."""
-        parameters = None if self.is_flat else faiss.SearchParametersIVF(nprobe=self.index.nlist)
-        _, rows = self.index.search(vectors, k, params=parameters)
-        return np.asarray(rows, dtype=np.int64)
+        """The k nearest rows (q, k) of each of several vectors (q, dim) in an inverted file; -1 for none."""
+        best = np.full((len(vectors), k), -np.inf, dtype=np.float32)
+        found = np.full((len(vectors), k), -1, dtype=np.int64)
+        for rows, some in self._blocks():
+            all_scores = np.concatenate([best, vectors @ some.T], axis=1)
+            all_rows = np.concatenate([found, np.broadcast_to(rows, (len(vectors), len(rows)))], axis=1)
+            order = np.argpartition(-all_scores, k - 1, axis=1)[:, :k]
+            best, found = np.take_along_axis(all_scores, order, axis=1), np.take_along_axis(all_rows, order, axis=1)
+        return found
+
+    def _blocks(self) -> Iterator[tuple[IntArray, FloatArray]]:
+        """All rows (m,) with their vectors (m, dim), many at a time."""
+        cells: list[tuple[IntArray, FloatArray]] = []
+        for cell in range(self.index.nlist):
+            cells.append(_cell(self.index, cell))
+            if sum(len(rows) for rows, _ in cells) >= _BLOCK_ROWS or cell == self.index.nlist - 1:
+                yield np.concatenate([rows for rows, _ in cells]), np.concatenate([some for _, some in cells])
+                cells = []
 
     def write(self, path: Path) -> None:
         """:raises OSError: If the disk refuses."""

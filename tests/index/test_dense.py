@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pytest
 
 import index.dense
+import index.dense_parts
 from index.dense import DEAD, ROW_DTYPE, DenseIndex, DenseInfo, RowArray, build_dense, load_dense, update_dense
-from index.dense_parts import faiss, flat_part
+from index.dense_parts import faiss, flat_part, ivf_part
 from index.errors import DamagedIndexError
 from index.types import FloatArray, IntArray
 
@@ -445,6 +446,30 @@ def test_each_part_has_more_than_twice_the_rows_behind_it(monkeypatch: pytest.Mo
     # 750 rows came; writing everything each time would have been some 57,000.
     assert num_written < 750 * 12
     _assert_holds(dense, held)
+
+
+def test_few_rows_stand_behind_an_inverted_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    _small_parts(monkeypatch)
+    dense, held = _build(1_000, flat_limit=_FLAT_LIMIT)
+    num_grown = 0
+    for step in range(12):
+        first = dense.parts[0]
+        dense, held = _update(dense, held, dead=[], num_new=60, flat_limit=_FLAT_LIMIT, seed=step + 20)
+        num_grown += dense.parts[0] is not first
+        assert sum(_sizes(dense)[1:]) <= _FLAT_LIMIT // 2
+    assert num_grown == 3
+    _assert_holds(dense, held)
+
+
+@pytest.mark.parametrize("num_rows", [1, 7, 450, 1_000])
+def test_an_inverted_file_searched_whole_finds_the_exact_best(num_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index.dense_parts, "_BLOCK_ROWS", 64)
+    vectors, probes = _vectors(num_rows), _vectors(20, seed=5)
+    part = ivf_part(vectors, max(num_rows // 20, 1))
+    expected = np.argsort(-(probes @ vectors.T), axis=1, kind="stable")[:, :5]
+    for found, best in zip(part.exact(probes, 5), expected, strict=True):
+        assert {*found.tolist()} - {-1} == {*best.tolist()}
+        assert len(found) == 5
 
 
 @pytest.mark.parametrize("flat_limit", [_NEVER, _FLAT_LIMIT])
