@@ -113,6 +113,7 @@ def grow(
         _copy(work_dir / str(origin), folder)
     embedder = MixedVectors(read_real(work_dir))
     collection = _collection(folder, embedder)
+    collection.update()  # what was accepted when a run was stopped
     arrivals = _read(folder / "arrivals.json", [])
     for batch in _batches(embedder.articles, size, first=collection.status()["library"]["num_articles"]):
         arrivals.append(_arrive(collection, [embedder.articles.article(number) for number in batch]))
