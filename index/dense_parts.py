@@ -8,6 +8,7 @@ opening reads nothing, and what is searched is the system's cache, which it may 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,8 @@ class DensePart:
             parameters = faiss.SearchParametersIVF(sel=selector, nprobe=cells)
         elif selector is not None:
             parameters = faiss.SearchParameters(sel=selector)
-        scores, rows = self.index.search(vector[None, :], k, params=parameters)
+        with _one_thread():
+            scores, rows = self.index.search(vector[None, :], k, params=parameters)
         found = rows[0] >= 0
         return rows[0][found], scores[0][found]
 
@@ -105,6 +107,18 @@ class DensePart:
         # Through Python's file: FAISS's own writer keeps silent when the disk is full on closing.
         with path.open("wb") as file:
             faiss.write_index(self.index, faiss.PyCallbackIOWriter(file.write))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For one question FAISS starts threads that have nothing to do but wait for one another: many times as slow on a
+    busy machine. The number is the calling thread's own."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def read_part(path: Path) -> DensePart:

@@ -51,7 +51,7 @@ class IndexConfig(_Section):
     """``keep_generations``: how many stay for rollback; ``flat_limit``: passages up to which FAISS searches exactly."""
 
     keep_generations: Annotated[int, Field(ge=2, le=100)] = 3
-    flat_limit: Annotated[int, Field(ge=1_000)] = 40_000
+    flat_limit: Annotated[int, Field(ge=1_000)] = 120_000
 
 
 class RetrievalConfig(_Section):

@@ -358,6 +358,24 @@ def test_an_inverted_file_is_half_as_large_and_mapped_not_read(tmp_path: Path) -
     assert lists.prefetch_nthread == 0
 
 
+@pytest.mark.parametrize("flat_limit", [_NEVER, _FLAT_LIMIT])
+def test_a_search_uses_one_thread_and_leaves_the_number_as_it_was(
+    flat_limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, _ = _build(500, flat_limit=flat_limit)
+    before, seen = faiss.omp_get_max_threads(), []
+    search = type(index.parts[0].index).search
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        seen.append(faiss.omp_get_max_threads())
+        return search(*arguments, **options)
+
+    monkeypatch.setattr(type(index.parts[0].index), "search", watched)
+    index.search(_vectors(1)[0], 5)
+    assert seen == [1]
+    assert faiss.omp_get_max_threads() == before
+
+
 def test_what_is_mapped_can_be_searched_after_its_file_is_deleted(tmp_path: Path) -> None:
     for flat_limit in (_NEVER, _FLAT_LIMIT):
         index, held = _build(600, flat_limit=flat_limit)
