@@ -14,7 +14,6 @@ from index.collection import Collection
 from index.database import Database
 from index.embedder import Embedder
 from index.embedding_cache import EmbeddingCache
-from index.errors import ModelError
 from index.fetching import AddressPolicy, Fetcher, FetchLimits, PoliteFetcher, WebFetcher
 from index.generations import Generations
 from index.library import Library
@@ -52,24 +51,26 @@ class Parts:
 def build_parts(
     config: Config,
     *,
-    with_models: bool = True,
+    with_embedder: bool = True,
+    with_reader: bool = True,
     with_generator: bool = True,
     progress: LoadProgress = no_load_progress,
 ) -> Parts:
     """Load the models and open the index.
 
-    :param with_models: False to load embedder and evidence reader only when something is embedded or read.
+    :param with_embedder: False to load the embedder only when something is embedded.
+    :param with_reader: False to load the evidence reader only when something is read.
     :raises ArticleQAError: If a model or the data folder is not usable.
     """
     progress("opening the library", 0, 1)
     database = Database(config.data_dir / "library.sqlite")
     progress("loading the embedding model", 0, 1)
-    embedder = build_embedder(config.embedder) if with_models else lazy_embedder(config.embedder)
+    embedder = build_embedder(config.embedder) if with_embedder else lazy_embedder(config.embedder)
     collection = build_collection(config, database, embedder)
     progress("opening the index", 0, 1)
     collection.snapshot()
     progress("loading the evidence reader", 0, 1)
-    reader = build_reader(config.reader) if with_models else lazy_reader(config.reader)
+    reader = build_reader(config.reader) if with_reader else lazy_reader(config.reader)
     generator = build_generator(config.generator, config.cache_dir, progress) if with_generator else None
     pipeline = build_pipeline(config, collection, embedder, reader, generator, collection.revised_on)
     return Parts(collection, pipeline, embedder, generator)

@@ -32,7 +32,7 @@ Paths = Annotated[
 
 
 def _collection(data_dir: Path | None) -> Collection:
-    return build_parts(configured(data_dir), with_models=False, with_generator=False).collection
+    return build_parts(configured(data_dir), with_embedder=False, with_reader=False, with_generator=False).collection
 
 
 def add(
@@ -218,7 +218,7 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Say what is indexed and by which models."""
     with one_line_errors():
         config = configured(data_dir)
-        parts = build_parts(config, with_models=False, with_generator=False)
+        parts = build_parts(config, with_embedder=False, with_reader=False, with_generator=False)
         watched = [(source.address, source.name) for source in config.sources]
         values = service_status(parts, source_statuses(config).show(watched))
         values["models"]["generator"] = configured_generator(data_dir)

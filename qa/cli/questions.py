@@ -182,7 +182,7 @@ def search(
     with one_line_errors():
         days = [parse_as_of(value) for value in (after, before)]
         bounds = [day.isoformat() if day else None for day in days]
-        parts = build_parts(configured(data_dir), with_models=False, with_generator=False)
+        parts = build_parts(configured(data_dir), with_embedder=False, with_reader=False, with_generator=False)
         found = parts.pipeline.search(query, k, filters=Filters(bounds[0], bounds[1], source))
         if as_json:
             print_json({"query": query, "passages": [passage_json(retrieved) for retrieved in found]})

@@ -49,7 +49,7 @@ def test_a_status_loads_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(composition, "build_embedder", fail)
     monkeypatch.setattr(composition, "build_reader", fail)
     monkeypatch.setattr(composition, "packaged_reader_path", fail)
-    parts = build_parts(Config(data_dir=tmp_path), with_models=False, with_generator=False)
+    parts = build_parts(Config(data_dir=tmp_path), with_embedder=False, with_reader=False, with_generator=False)
     assert parts.collection.status()["generation"] is None
     assert not parts.collection.check().problems
 
