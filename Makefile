@@ -37,13 +37,13 @@ lint: install
 check: lint
 	$(MEMORY) $(PYTEST) -q $(PARALLEL) --hypothesis-profile fast -o tmp_path_retention_policy=failed -m '$(FAST)'
 
-# Everything: the fast tests with all examples and the slow ones such as torture; then the real models and a real browser,
-# which want the processor to themselves. A test in the browser gets a second try, which is counted as "rerun": on a busy
-# machine a page can be slower than a test's patience.
+# Everything: the fast tests with all examples and the slow ones such as torture; then the real models, which want the
+# processor to themselves, and a real browser. A test in the browser gets a second try, which is counted as "rerun": on a
+# busy machine a page can be slower than a test's patience.
 test: lint
 	$(PYTEST) -q $(PARALLEL) -m 'not model and not browser'
 	$(PYTEST) -m 'model and not browser'
-	$(PYTEST) -m browser --reruns 1
+	$(PYTEST) -q $(PARALLEL) -m browser --reruns 1
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
