@@ -17,20 +17,24 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
-class Embedder(Protocol):
-    """Two methods, since E5-style models put different words in front of questions and passages."""
+class QueryEmbedder(Protocol):
+    """What searching needs of an embedder."""
 
     @property
     def model_id(self) -> str:
         """Names the model and everything that changes its vectors; vectors of two ids are never mixed."""
         ...
 
-    @property
-    def dim(self) -> int: ...
-
     def embed_query(self, text: str) -> FloatArray:
         """(dim,) float32, unit norm."""
         ...
+
+
+class Embedder(QueryEmbedder, Protocol):
+    """Two methods, since E5-style models put different words in front of questions and passages."""
+
+    @property
+    def dim(self) -> int: ...
 
     def embed_passages(self, texts: Sequence[str]) -> FloatArray:
         """(n, dim) float32, each row of unit norm, in the order of ``texts``."""

@@ -12,7 +12,7 @@ from datetime import date
 import numpy as np
 
 from index.different_passages import different_passages
-from index.embedder import Embedder
+from index.embedder import QueryEmbedder
 from index.lexical import day_of
 from index.recency import DayRange, date_prior
 from index.snapshot import Snapshot
@@ -38,7 +38,7 @@ class FusionSettings:
 class Retriever:
     """Hybrid retrieval over one snapshot at a time."""
 
-    def __init__(self, embedder: Embedder, settings: FusionSettings | None = None) -> None:
+    def __init__(self, embedder: QueryEmbedder, settings: FusionSettings | None = None) -> None:
         self._embedder = embedder
         self._settings = settings or FusionSettings()
 
