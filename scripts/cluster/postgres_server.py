@@ -1,0 +1,270 @@
+"""A PostgreSQL server on loopback, for tests, drills and the demonstration: start, kill, copy as a standby, promote.
+
+Not for production: it is one folder and one process without supervision. Knows nothing of articles.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from scripts.cluster.postgres_binaries import DEFAULT_VERSION, PostgresError, Programs, find_programs
+
+HOST = "127.0.0.1"
+SUPERUSER = "postgres"
+START_SECONDS = 60.0
+# Small enough for several servers on a laptop. What is written survives a killed process with or without fsync; the
+# callers that measure loads leave it on, tests that do not care switch it off.
+SETTINGS: Mapping[str, str] = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "max_wal_size": "512MB",
+    "wal_level": "replica",
+    "wal_keep_size": "128MB",  # what pg_rewind looks back in
+    "max_wal_senders": "8",
+    "hot_standby": "on",
+    "wal_retrieve_retry_interval": "200ms",  # default 5 s: how long a standby sits out before it looks for a promotion
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+}
+# Below where Linux takes the ports of outgoing connections from, so that a stopped server finds its port free again.
+_PORTS = range(20_000, 32_000)
+
+
+class PostgresServer:
+    """One server with a folder of its own; a context manager that removes both.
+
+    Made by `create` or `standby_of`, which also start it. Connections need the password in `url`.
+    """
+
+    def __init__(self, programs: Programs, folder: Path, password: str) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.log = folder / "log"
+        self.port = 0
+        self.password = password
+        self._programs = programs
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        version: str = DEFAULT_VERSION,
+        settings: Mapping[str, str] | None = None,
+        parent: Path | None = None,
+    ) -> Self:
+        """Make an empty server with page checksums and start it (2 s).
+
+        :param settings: Of postgresql.conf, on top of `SETTINGS`.
+        :param parent: Where its folder goes, default the system's folder for temporary files. The account it runs as
+            must be able to reach it: for root, that is `nobody`.
+        :raises PostgresError: It cannot be made or started.
+        """
+        programs = find_programs(version)
+        folder = programs.make_folder("article-qa-postgres-", parent)
+        server = cls(programs, folder, secrets.token_urlsafe(18))
+        with _removed_on_error(server):
+            server._initialise({**SETTINGS, **(settings or {})})
+            server.start()
+        return server
+
+    @classmethod
+    def standby_of(cls, primary: PostgresServer, name: str, *, parent: Path | None = None) -> Self:
+        """Copy a running server by pg_basebackup and start the copy, which follows it under this name.
+
+        It is asynchronous until `primary.wait_for_standbys(name)`.
+
+        :param name: Letters, digits and underscores.
+        :raises PostgresError: The copy failed, or does not start.
+        """
+        programs = primary._programs
+        server = cls(programs, programs.make_folder("article-qa-postgres-", parent), primary.password)
+        with _removed_on_error(server):
+            server.copy_from(primary, name)
+            server.start()
+        return server
+
+    def copy_from(self, primary: PostgresServer, name: str) -> None:
+        """Replace what a stopped server holds by a copy of another one, to follow it from the next start on."""
+        if self.running:
+            raise PostgresError("stop the server before its data are replaced")
+        shutil.rmtree(self.data, ignore_errors=True)
+        source = primary.connection_string(name)
+        self.run("pg_basebackup", "-d", source, "-D", str(self.data), "-R", "-c", "fast", "-X", "stream", "--no-sync")
+
+    def rewind_from(self, primary: PostgresServer, name: str) -> None:
+        """Turn a stopped former primary into a follower of the promoted one, copying only what differs.
+
+        :raises PostgresError: Among others when its last checkpoint lies after the promotion; `copy_from` always works.
+        """
+        if self.running:
+            raise PostgresError("stop the server before it is rewound")
+        source = primary.connection_string(name, dbname="postgres")
+        self.run("pg_rewind", "-D", str(self.data), f"--source-server={source}", "-R", "--no-sync")
+
+    def start(self) -> None:
+        """Start and wait until it takes connections (a standby: reading ones).
+
+        :raises PostgresError: It ended at once or takes no connection within `START_SECONDS`; with its last words.
+        """
+        if self.running:
+            raise PostgresError("the server runs already")
+        first_time = self.port == 0
+        for _ in range(5):
+            self.port = free_port() if first_time else self.port  # later its address stays
+            if self._start_once():
+                return
+        raise PostgresError(f"somebody else took port {self.port}")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Shut down in order; `mode` as of pg_ctl: fast ends open transactions, immediate is a crash without one.
+
+        :raises PostgresError: It does not end within a minute.
+        """
+        signals = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+        if self._process is not None:
+            self._process.send_signal(signals[mode])
+            try:
+                self._process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                raise PostgresError(f"the server on port {self.port} did not stop within a minute") from None
+
+    def kill(self) -> None:
+        """SIGKILL for the server and all of its processes at once, as when the machine's power goes."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        server = psutil.Process(self._process.pid)
+        server.suspend()  # it starts no process while they are listed
+        for process in (server, *server.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._process.wait(timeout=60)
+
+    def promote(self) -> None:
+        """Make a standby the primary; returns when it accepts writes.
+
+        :raises PostgresError: It is none, or took longer than a minute.
+        """
+        self.run("pg_ctl", "promote", "-D", str(self.data), "-w", "-t", "60")
+
+    def wait_for_standbys(self, *names: str) -> None:
+        """Acknowledge a commit only when one of these standbys has it on disk; without names: no waiting."""
+        for name in names:
+            if not re.fullmatch(r"\w+", name):
+                raise PostgresError(f"a standby's name has letters, digits and underscores, not {name!r}")
+        quoted = ", ".join(f'"{name}"' for name in names)  # `first` and `any` are words of the language of this setting
+        wanted = f"ANY 1 ({quoted})" if names else ""
+        self.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{wanted}'")
+        self.sql("SELECT pg_reload_conf()")
+
+    def destroy(self) -> None:
+        """Kill it and remove its folder."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://{SUPERUSER}:{self.password}@{HOST}:{self.port}/{database}"
+
+    def connection_string(self, name: str, **more: str) -> str:
+        """What standbys connect with; the password goes beside it, in the environment."""
+        words = {"host": HOST, "port": str(self.port), "user": SUPERUSER, "application_name": name, **more}
+        return " ".join(f"{key}={value}" for key, value in words.items())
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """What psql prints for one statement: rows as lines, fields separated by `|`.
+
+        :raises PostgresError: The statement failed.
+        """
+        where = self.connection_string("psql", dbname=database)
+        return self.run("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", where, "-c", statement).strip()
+
+    def run(self, program: str, *arguments: str) -> str:
+        """Run one of PostgreSQL's programs in the server's folder, with its password.
+
+        :raises PostgresError: The program failed.
+        """
+        return self._programs.run(program, *arguments, cwd=self.folder, password=self.password)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.destroy()
+
+    def _initialise(self, settings: Mapping[str, str]) -> None:
+        secret = self.folder / "password"
+        secret.write_text(self.password)
+        secret.chmod(0o644)  # the account reads it; the folder keeps everybody else out
+        options = ["-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C.UTF-8"]
+        self.run("initdb", "-D", str(self.data), *options, "-k", "--no-sync", "--no-instructions")
+        secret.unlink()
+        # In the file, not on the command line: pg_rewind and copies of the server go by them, too.
+        lines = [f"{key} = '{value}'" for key, value in settings.items()]
+        with (self.data / "postgresql.conf").open("a") as configuration:
+            configuration.write("\n".join(["", *lines, ""]))
+
+    def _start_once(self) -> bool:
+        """False: the port is taken."""
+        begin = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as output:
+            command = ("postgres", "-D", str(self.data), "-p", str(self.port))
+            self._process = self._programs.start(*command, cwd=self.folder, output=output)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                words = self.log.read_bytes()[begin:].decode(errors="replace")
+                if "Address already in use" in words:
+                    return False
+                raise PostgresError(f"the server on port {self.port} ended at its start: {words[-2000:].strip()}")
+            if self._accepts_connections():
+                return True
+            time.sleep(0.02)
+        self.kill()
+        raise PostgresError(f"the server on port {self.port} took no connection within {START_SECONDS:.0f} s")
+
+    def _accepts_connections(self) -> bool:
+        try:
+            self.run("pg_isready", "-q", "-h", HOST, "-p", str(self.port), "-t", "5")
+        except PostgresError:
+            return False
+        return True
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on.
+
+    :raises PostgresError: None of a hundred tried is free.
+    """
+    for port in random.sample(_PORTS, 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise PostgresError("none of a hundred ports is free")
+
+
+@contextlib.contextmanager
+def _removed_on_error(server: PostgresServer) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        server.destroy()
+        raise

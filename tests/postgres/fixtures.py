@@ -1,0 +1,57 @@
+"""A real PostgreSQL server for the whole run, and fresh databases with pgvector in it for each test.
+
+A test that asks for `postgres_server` or `new_database` starts it (2 s); the others do not know of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.cluster.postgres_server import PostgresServer
+
+TEMPLATE = "with_vector"
+_numbers = itertools.count(1)
+_MEMORY = Path("/dev/shm")
+_ROOM = 2_000_000_000
+
+
+def folder_for_servers() -> Path | None:
+    """In memory where there is room: a server is thousands of small files, slow to make and remove on a busy disk."""
+    return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM else None
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for this test process; what it holds is not synced, since it goes with the run."""
+    settings = {"fsync": "off", "full_page_writes": "off"}
+    with PostgresServer.create(settings=settings, parent=folder_for_servers()) as server:
+        server.sql(f"CREATE DATABASE {TEMPLATE}")
+        server.sql("CREATE EXTENSION vector", TEMPLATE)
+        yield server
+
+
+@pytest.fixture
+def new_database(postgres_server: PostgresServer) -> Iterator[Callable[[], str]]:
+    """Makes an empty database with the extension vector (50 ms) and returns its address; several make shards."""
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"test_{next(_numbers)}"
+        postgres_server.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        made.append(name)
+        return postgres_server.url(name)
+
+    yield make
+    for name in made:
+        postgres_server.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(new_database: Callable[[], str]) -> str:
+    """The address of a fresh database with the extension vector."""
+    return new_database()
