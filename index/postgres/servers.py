@@ -1,0 +1,285 @@
+"""One PostgreSQL service: consistent reads, and writes that happen once whatever breaks; knows no table but its own.
+
+A write is repeated when the server asks for it (a serialization failure, a deadlock) and when the connection is lost.
+If it is lost while the commit is under way, nobody knows whether it happened: so each write leaves a token in its own
+transaction. The repetition leaves the same token first; the unique index makes it wait for a first try that still runs
+on the server, and a token that is there already says that the first try was committed. This also holds after a
+failover to a synchronous standby, which the numbers of transactions do not survive.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from index.errors import BuilderBusyError, StorageError
+from index.postgres.pool import Connection, Pool
+
+# After the pool, which says how to install it.
+import psycopg  # isort: skip
+from psycopg import IsolationLevel, sql  # isort: skip
+
+__all__ = ["Connection", "Server"]
+
+T = TypeVar("T")
+
+TOKENS_TABLE = """
+CREATE TABLE IF NOT EXISTS write_tokens (
+    token      uuid PRIMARY KEY,
+    written_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+_log = logging.getLogger(__name__)
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 1.0
+_NUM_TOKENS_KEPT = 64
+# The server refuses or was told to stop; another try, perhaps on another host, can succeed.
+_PASSING = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.CannotConnectNow,
+    psycopg.errors.TooManyConnections,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
+_ENDED = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown, psycopg.errors.IdleInTransactionSessionTimeout)
+
+
+class Server:
+    """One database, on one host or on a primary and its standbys. Thread-safe.
+
+    :param url: ``postgresql://...``; with several hosts add ``target_session_attrs=read-write``.
+    :param statement_timeout_seconds: After which the server gives a statement up, where the caller sets no other.
+    :param patience_seconds: For how long writes are repeated, which includes a failover.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        max_connections: int = 8,
+        connect_timeout_seconds: float = 5.0,
+        statement_timeout_seconds: float = 30.0,
+        patience_seconds: float = 30.0,
+    ) -> None:
+        """Nothing is connected yet.
+
+        :raises ConfigError: If the address cannot be read.
+        """
+        self._pool = Pool(
+            url,
+            max_connections=max_connections,
+            connect_timeout_seconds=connect_timeout_seconds,
+            statement_timeout_seconds=statement_timeout_seconds,
+        )
+        self._patience_seconds = patience_seconds
+        self._done_tokens: list[uuid.UUID] = []
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Where it is, for messages; without a password."""
+        return self._pool.name
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection inside one read-only transaction that sees one state of the database throughout.
+
+        :raises StorageError: If the server cannot be reached or fails, also from inside the ``with``.
+        """
+        try:
+            with self._pool.connection() as connection:
+                connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+                try:
+                    yield connection
+                finally:
+                    if not connection.closed:
+                        connection.rollback()
+        except psycopg.Error as error:
+            raise StorageError(f"{self.name}: {self._pool.told(error)}") from error
+
+    def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        idempotent: bool = False,
+        isolation: IsolationLevel = IsolationLevel.SERIALIZABLE,
+        timeout_seconds: float | None = None,
+    ) -> T:
+        """Do ``work`` in one transaction, committed when this returns.
+
+        ``work`` may be called several times, each time in a transaction of its own of which only one is committed.
+
+        :param idempotent: Doing it twice is like doing it once: spares the token.
+        :param isolation: READ COMMITTED is for work that first takes a lock and then reads what is true under it.
+        :param timeout_seconds: For statements of this write; None for the server's usual one.
+        :raises StorageError: If it cannot be done; nothing of it is there then, except where the message says that
+            this is unknown.
+        """
+        token = None if idempotent else uuid.uuid4()
+        attempt = _Attempt[T](self._pool, work, token, isolation, timeout_seconds)
+        deadline = time.monotonic() + self._patience_seconds
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                result = attempt.run()
+                break
+            except psycopg.Error as error:
+                if not _can_pass(error) or time.monotonic() + pause > deadline:
+                    unknown = "; whether it was written is unknown" if attempt.is_uncertain else ""
+                    raise StorageError(f"{self.name}: {self._pool.told(error)}{unknown}") from error
+                _log.info("%s: a write is repeated: %s", self.name, self._pool.told(error))
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - so that two writers do not meet again
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        if token is not None:
+            self._forget(token)
+        return result
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection of its own in autocommit, for locks and LISTEN; closed afterwards.
+
+        :raises StorageError: If the server cannot be reached or fails, also from inside the ``with``.
+        """
+        try:
+            connection = self._pool.connect()
+            try:
+                connection.autocommit = True
+                yield connection
+            finally:
+                connection.close()
+        except psycopg.Error as error:
+            raise StorageError(f"{self.name}: {self._pool.told(error)}") from error
+
+    @contextmanager
+    def locked(self, what: str, timeout_seconds: float) -> Iterator[Connection]:
+        """Hold an advisory lock, which goes with the process or its connection; yields the connection that holds it.
+
+        A lost connection loses the lock unnoticed: what it protects must also be fenced by a row.
+
+        :raises BuilderBusyError: If another holds it for longer.
+        """
+        with self.session() as connection:
+            deadline = time.monotonic() + timeout_seconds
+            while not _one(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", what):
+                if time.monotonic() >= deadline:
+                    raise BuilderBusyError(
+                        "another program is rebuilding this index; articles already accepted are safe and will be "
+                        "indexed by the next rebuild"
+                    )
+                time.sleep(min(0.1, timeout_seconds))
+            yield connection
+
+    def execute_alone(self, statement: sql.SQL | sql.Composed, *, timeout_seconds: float) -> None:
+        """What PostgreSQL does outside transactions only, such as VACUUM.
+
+        :raises StorageError: If it fails.
+        """
+        with self.session() as connection:
+            _set_timeout(connection, timeout_seconds, is_local=False)
+            connection.execute(statement)
+
+    def _forget(self, token: uuid.UUID) -> None:
+        """Delete tokens of writes that are known to have happened, some at a time.
+
+        Outside of serializable transactions, which the shared pages of the small table would set against each other.
+        """
+        with self._lock:
+            self._done_tokens.append(token)
+            if len(self._done_tokens) < _NUM_TOKENS_KEPT:
+                return
+            tokens, self._done_tokens = self._done_tokens, []
+        try:
+            with self._pool.connection() as connection:
+                connection.isolation_level, connection.read_only = IsolationLevel.READ_COMMITTED, False
+                connection.execute("DELETE FROM write_tokens WHERE token = ANY(%s)", (tokens,))
+                connection.commit()
+        except psycopg.Error as error:
+            _log.info("%s: %d tokens are deleted by a later start: %s", self.name, len(tokens), self._pool.told(error))
+
+
+class _Attempt(Generic[T]):
+    """One write, tried once or several times."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        work: Callable[[Connection], T],
+        token: uuid.UUID | None,
+        isolation: IsolationLevel,
+        timeout_seconds: float | None,
+    ) -> None:
+        self._pool = pool
+        self._work = work
+        self._token = token
+        self._isolation = isolation
+        self._timeout_seconds = timeout_seconds
+        self._results: list[T] = []  # of the try whose commit was sent and not confirmed
+        self.is_uncertain = False
+
+    def run(self) -> T:
+        """:raises psycopg.Error: If this try failed, or may have."""
+        with self._pool.connection() as connection:
+            connection.isolation_level, connection.read_only = self._isolation, False
+            try:
+                if self._token is not None and not _leave(connection, self._token):
+                    return self._confirmed(connection)
+                self.is_uncertain = False
+                if self._timeout_seconds is not None:
+                    _set_timeout(connection, self._timeout_seconds, is_local=True)
+                result = self._work(connection)
+            except BaseException:
+                if not connection.closed:
+                    connection.rollback()
+                raise
+            self._results = [result]
+            try:
+                connection.commit()
+            except psycopg.Error as error:
+                self.is_uncertain = _is_lost(error)
+                raise
+            return result
+
+    def _confirmed(self, connection: Connection) -> T:
+        """The result of the earlier try, which was committed."""
+        # This commit waits for the standby like any other, and so for the earlier one too.
+        _leave(connection, uuid.uuid4())
+        connection.commit()
+        return self._results[0]
+
+
+def _leave(connection: Connection, token: uuid.UUID) -> bool:
+    """Whether the token is new; waits for a transaction under way that left it."""
+    cursor = connection.execute("INSERT INTO write_tokens (token) VALUES (%s) ON CONFLICT DO NOTHING", (token,))
+    return cursor.rowcount == 1
+
+
+def _set_timeout(connection: Connection, seconds: float, *, is_local: bool) -> None:
+    connection.execute("SELECT set_config('statement_timeout', %s, %s)", (str(round(1000 * seconds)), is_local))
+
+
+def _is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection ended, so that nobody was told what became of what was under way."""
+    if isinstance(error, _ENDED):
+        return True
+    sqlstate = error.sqlstate
+    return isinstance(error, psycopg.OperationalError) and (sqlstate is None or sqlstate.startswith("08"))
+
+
+def _can_pass(error: psycopg.Error) -> bool:
+    return isinstance(error, _PASSING) or _is_lost(error)
+
+
+def _one(connection: Connection, statement: str, *values: object) -> object:
+    row = connection.execute(statement, values).fetchone()
+    return row[0] if row is not None else None
