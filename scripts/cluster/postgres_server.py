@@ -34,10 +34,12 @@ SETTINGS: Mapping[str, str] = {
     "shared_buffers": "64MB",
     "max_wal_size": "512MB",
     "wal_level": "replica",
-    "wal_keep_size": "128MB",  # what pg_rewind looks back in
+    "wal_keep_size": "256MB",  # what pg_rewind looks back in
     "max_wal_senders": "8",
     "hot_standby": "on",
     "wal_retrieve_retry_interval": "200ms",  # default 5 s: how long a standby sits out before it looks for a promotion
+    # Default 10 s: how long writes go on waiting for a standby that caught up while nothing else was written.
+    "wal_receiver_status_interval": "1s",
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
@@ -181,6 +183,14 @@ class PostgresServer:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def answers(self) -> bool:
+        """Whether it takes connections; after a second without a word it does not."""
+        try:
+            self.run("pg_isready", "-q", "-h", HOST, "-p", str(self.port), "-t", "1")
+        except PostgresError:
+            return False
+        return True
+
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://{SUPERUSER}:{self.password}@{HOST}:{self.port}/{database}"
 
@@ -235,18 +245,11 @@ class PostgresServer:
                 if "Address already in use" in words:
                     return False
                 raise PostgresError(f"the server on port {self.port} ended at its start: {words[-2000:].strip()}")
-            if self._accepts_connections():
+            if self.answers():
                 return True
             time.sleep(0.02)
         self.kill()
         raise PostgresError(f"the server on port {self.port} took no connection within {START_SECONDS:.0f} s")
-
-    def _accepts_connections(self) -> bool:
-        try:
-            self.run("pg_isready", "-q", "-h", HOST, "-p", str(self.port), "-t", "5")
-        except PostgresError:
-            return False
-        return True
 
 
 def free_port() -> int:

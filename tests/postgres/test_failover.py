@@ -1,0 +1,132 @@
+"""Primaries are killed in the middle of loads, for real; the long run is scripts/failure_drill.py."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from scripts.cluster.drill import Kill, Loader, Outcome, RowLoad, kill_primaries
+from scripts.cluster.postgres_server import PostgresServer
+from scripts.cluster.replicated_pair import FailureDetector, ReplicatedPair
+from scripts.failure_drill import MAX_SECONDS, is_kept, main, summary
+from tests.postgres.fixtures import folder_for_servers
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def pair() -> Iterator[ReplicatedPair]:
+    with ReplicatedPair.create(parent=folder_for_servers()) as made:
+        yield made
+
+
+def test_two_kills_lose_no_acknowledged_row_and_service_is_back_in_time(pair: ReplicatedPair) -> None:
+    outcome = kill_primaries(pair, 2, seed=5)
+    assert outcome.lost == 0 and outcome.standby_equal
+    assert [kill.number for kill in outcome.kills] == [0, 1]
+    assert all(0 < kill.detected < kill.readable < kill.writable <= MAX_SECONDS for kill in outcome.kills)
+    assert outcome.acknowledged > outcome.kills[1].rows_at_kill > outcome.kills[0].rows_at_kill > 0
+
+
+def test_lost_and_changed_rows_are_counted(pair: ReplicatedPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forgetting(RowLoad):
+        def close(self) -> None:
+            with psycopg.connect(pair.url()) as connection:
+                connection.execute("DELETE FROM drill WHERE loader = 0 AND row_number = 7")
+                connection.execute("UPDATE drill SET text = 'else' WHERE loader = 0 AND row_number IN (8, 9)")
+            super().close()
+
+    monkeypatch.setattr("scripts.cluster.drill.RowLoad", Forgetting)
+    outcome = kill_primaries(pair, 0, seed=5, num_loaders=1)
+    assert outcome.lost == 3 and outcome.standby_equal
+
+
+def test_a_commit_waits_while_the_standby_is_gone(pair: ReplicatedPair) -> None:
+    pair.primary.sql("CREATE TABLE kept (n int)")
+    pair.standby.kill()
+    acknowledged = threading.Event()
+
+    def write() -> None:
+        pair.primary.sql("INSERT INTO kept VALUES (1)")
+        acknowledged.set()
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    assert not acknowledged.wait(1.0)
+    pair.standby.start()
+    assert acknowledged.wait(15.0)
+    writer.join()
+
+
+def test_an_old_primary_that_cannot_be_rewound_is_copied_anew(
+    pair: ReplicatedPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.primary.sql("CREATE TABLE kept AS SELECT 1 AS n")
+    rewind = PostgresServer.rewind_from
+
+    def after_damage(self: PostgresServer, primary: PostgresServer, name: str) -> None:
+        (self.data / "global/pg_control").unlink()
+        rewind(self, primary, name)
+
+    monkeypatch.setattr(PostgresServer, "rewind_from", after_damage)
+    failover = pair.fail_over()
+    assert not failover.rewound and failover.promoted < failover.protected
+    pair.wait_until_equal()
+    assert pair.standby.sql("SELECT n FROM kept") == "1"
+
+
+def test_a_server_that_answers_is_not_called_down(postgres_server: PostgresServer) -> None:
+    assert not FailureDetector(interval_seconds=0.05).wait_for_failure(postgres_server, timeout_seconds=0.3)
+
+
+def test_a_loader_hands_on_errors_that_no_repetition_mends(postgres_server: PostgresServer) -> None:
+    loader = Loader(RowLoad(postgres_server.url("template1"), 0), threading.Event())  # there is no table to write to
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        loader.run()
+    assert isinstance(loader.failed, psycopg.errors.UndefinedTable) and loader.num_batches == 0
+
+
+KILL = Kill(number=0, rows_at_kill=10, detected=0.5, readable=1.0, writable=2.0, rewound=True)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kept"),
+    [
+        (Outcome((KILL,), 10, 0, True), True),
+        (Outcome((KILL,), 10, 1, True), False),
+        (Outcome((KILL,), 10, 0, False), False),
+        (Outcome((Kill(0, 10, 0.5, 1.0, 10.1, True),), 10, 0, True), False),
+    ],
+)
+def test_a_drill_fails_for_loss_difference_and_slowness(outcome: Outcome, kept: bool) -> None:
+    assert is_kept(outcome) is kept
+
+
+def test_the_summary_counts_and_measures() -> None:
+    slow = Kill(number=1, rows_at_kill=20, detected=0.7, readable=2.0, writable=4.0, rewound=False)
+    assert summary(Outcome((KILL, slow), 30, 0, True)) == {
+        "kills": 2,
+        "acknowledged_rows": 30,
+        "lost_rows": 0,
+        "standby_equal": True,
+        "copied_anew": 1,
+        "detected_seconds": [0.6, 0.69, 0.7],
+        "readable_seconds": [1.5, 1.95, 2.0],
+        "writable_seconds": [3.0, 3.9, 4.0],
+    }
+
+
+def test_the_command_writes_a_line_for_each_kill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "drill.jsonl"
+    options = ["--kills", "1", "--loaders", "1", "--out", str(out)]
+    if (parent := folder_for_servers()) is not None:
+        options += ["--parent", str(parent)]
+    assert main(options) == 0
+    kill, whole = (json.loads(line) for line in out.read_text().splitlines())
+    assert kill["writable"] > kill["readable"] and whole["lost_rows"] == 0
+    assert "kill 1: " in capsys.readouterr().out
