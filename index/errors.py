@@ -63,5 +63,9 @@ class StorageError(ArticleQAError):
     """The data folder cannot be read or written."""
 
 
+class PartialResultsError(StorageError):
+    """A server that holds a part of the index does not answer: what would be found may miss the best."""
+
+
 class VerificationError(ArticleQAError):
     """A finished index does not answer the operator's probe questions; it was not published."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from index.errors import StorageError
-from index.postgres.servers import TOKENS_TABLE, Connection, Server
+from index.postgres.servers import Connection, Server
+from index.postgres.writes import TOKENS_TABLE
 
 _VERSIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_versions (

@@ -1,10 +1,7 @@
 """One PostgreSQL service: consistent reads, and writes that happen once whatever breaks; knows no table but its own.
 
-A write is repeated when the server asks for it (a serialization failure, a deadlock) and when the connection is lost.
-If it is lost while the commit is under way, nobody knows whether it happened: so each write leaves a token in its own
-transaction. The repetition leaves the same token first; the unique index makes it wait for a first try that still runs
-on the server, and a token that is there already says that the first try was committed. This also holds after a
-failover to a synchronous standby, which the numbers of transactions do not survive.
+A write is repeated when the server asks for it (a serialization failure, a deadlock) and when the connection is lost
+(:mod:`index.postgres.writes`).
 """
 
 from __future__ import annotations
@@ -16,39 +13,28 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from index.errors import BuilderBusyError, StorageError
 from index.postgres.pool import Connection, Pool
+from index.postgres.writes import Attempt, can_pass, set_timeout
 
 # After the pool, which says how to install it.
 import psycopg  # isort: skip
 from psycopg import IsolationLevel, sql  # isort: skip
 
-__all__ = ["Connection", "Server"]
+__all__ = ["Connection", "Server", "UnavailableError"]
 
 T = TypeVar("T")
-
-TOKENS_TABLE = """
-CREATE TABLE IF NOT EXISTS write_tokens (
-    token      uuid PRIMARY KEY,
-    written_at timestamptz NOT NULL DEFAULT now()
-)
-"""
 
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
 _NUM_TOKENS_KEPT = 64
-# The server refuses or was told to stop; another try, perhaps on another host, can succeed.
-_PASSING = (
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.CannotConnectNow,
-    psycopg.errors.TooManyConnections,
-    psycopg.errors.ReadOnlySqlTransaction,
-)
-_ENDED = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown, psycopg.errors.IdleInTransactionSessionTimeout)
+
+
+class UnavailableError(StorageError):
+    """A server does not answer, now or in time; others may."""
 
 
 class Server:
@@ -106,7 +92,22 @@ class Server:
                     if not connection.closed:
                         connection.rollback()
         except psycopg.Error as error:
-            raise StorageError(f"{self.name}: {self._pool.told(error)}") from error
+            raise self._failed(error) from error
+
+    def ask(self, question: Callable[[Connection], T]) -> T:
+        """What ``question`` makes of a connection inside a transaction as of :meth:`read`, asked anew if that was lost.
+
+        :raises StorageError: If the server cannot be reached or fails.
+        """
+        try:
+            return self._ask(question)
+        except psycopg.Error as error:
+            if not can_pass(error):
+                raise self._failed(error) from error
+        try:
+            return self._ask(question)
+        except psycopg.Error as error:
+            raise self._failed(error) from error
 
     def write(
         self,
@@ -127,7 +128,7 @@ class Server:
             this is unknown.
         """
         token = None if idempotent else uuid.uuid4()
-        attempt = _Attempt[T](self._pool, work, token, isolation, timeout_seconds)
+        attempt = Attempt[T](self._pool, work, token, isolation, timeout_seconds)
         deadline = time.monotonic() + self._patience_seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
@@ -135,7 +136,7 @@ class Server:
                 result = attempt.run()
                 break
             except psycopg.Error as error:
-                if not _can_pass(error) or time.monotonic() + pause > deadline:
+                if not can_pass(error) or time.monotonic() + pause > deadline:
                     unknown = "; whether it was written is unknown" if attempt.is_uncertain else ""
                     raise StorageError(f"{self.name}: {self._pool.told(error)}{unknown}") from error
                 _log.info("%s: a write is repeated: %s", self.name, self._pool.told(error))
@@ -159,7 +160,7 @@ class Server:
             finally:
                 connection.close()
         except psycopg.Error as error:
-            raise StorageError(f"{self.name}: {self._pool.told(error)}") from error
+            raise self._failed(error) from error
 
     @contextmanager
     def locked(self, what: str, timeout_seconds: float) -> Iterator[Connection]:
@@ -186,8 +187,21 @@ class Server:
         :raises StorageError: If it fails.
         """
         with self.session() as connection:
-            _set_timeout(connection, timeout_seconds, is_local=False)
+            set_timeout(connection, timeout_seconds, is_local=False)
             connection.execute(statement)
+
+    def _ask(self, question: Callable[[Connection], T]) -> T:
+        with self._pool.connection() as connection:
+            connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+            try:
+                return question(connection)
+            finally:
+                if not connection.closed:
+                    connection.rollback()
+
+    def _failed(self, error: psycopg.Error) -> StorageError:
+        kind = UnavailableError if isinstance(error, psycopg.OperationalError) else StorageError
+        return kind(f"{self.name}: {self._pool.told(error)}")
 
     def _forget(self, token: uuid.UUID) -> None:
         """Delete tokens of writes that are known to have happened, some at a time.
@@ -206,78 +220,6 @@ class Server:
                 connection.commit()
         except psycopg.Error as error:
             _log.info("%s: %d tokens are deleted by a later start: %s", self.name, len(tokens), self._pool.told(error))
-
-
-class _Attempt(Generic[T]):
-    """One write, tried once or several times."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        work: Callable[[Connection], T],
-        token: uuid.UUID | None,
-        isolation: IsolationLevel,
-        timeout_seconds: float | None,
-    ) -> None:
-        self._pool = pool
-        self._work = work
-        self._token = token
-        self._isolation = isolation
-        self._timeout_seconds = timeout_seconds
-        self._results: list[T] = []  # of the try whose commit was sent and not confirmed
-        self.is_uncertain = False
-
-    def run(self) -> T:
-        """:raises psycopg.Error: If this try failed, or may have."""
-        with self._pool.connection() as connection:
-            connection.isolation_level, connection.read_only = self._isolation, False
-            try:
-                if self._token is not None and not _leave(connection, self._token):
-                    return self._confirmed(connection)
-                self.is_uncertain = False
-                if self._timeout_seconds is not None:
-                    _set_timeout(connection, self._timeout_seconds, is_local=True)
-                result = self._work(connection)
-            except BaseException:
-                if not connection.closed:
-                    connection.rollback()
-                raise
-            self._results = [result]
-            try:
-                connection.commit()
-            except psycopg.Error as error:
-                self.is_uncertain = _is_lost(error)
-                raise
-            return result
-
-    def _confirmed(self, connection: Connection) -> T:
-        """The result of the earlier try, which was committed."""
-        # This commit waits for the standby like any other, and so for the earlier one too.
-        _leave(connection, uuid.uuid4())
-        connection.commit()
-        return self._results[0]
-
-
-def _leave(connection: Connection, token: uuid.UUID) -> bool:
-    """Whether the token is new; waits for a transaction under way that left it."""
-    cursor = connection.execute("INSERT INTO write_tokens (token) VALUES (%s) ON CONFLICT DO NOTHING", (token,))
-    return cursor.rowcount == 1
-
-
-def _set_timeout(connection: Connection, seconds: float, *, is_local: bool) -> None:
-    connection.execute("SELECT set_config('statement_timeout', %s, %s)", (str(round(1000 * seconds)), is_local))
-
-
-def _is_lost(error: psycopg.Error) -> bool:
-    """Whether the connection ended, so that nobody was told what became of what was under way."""
-    if isinstance(error, _ENDED):
-        return True
-    sqlstate = error.sqlstate
-    return isinstance(error, psycopg.OperationalError) and (sqlstate is None or sqlstate.startswith("08"))
-
-
-def _can_pass(error: psycopg.Error) -> bool:
-    return isinstance(error, _PASSING) or _is_lost(error)
 
 
 def _one(connection: Connection, statement: str, *values: object) -> object:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,20 +36,22 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
+@contextmanager
+def made_database(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty database with the extension vector (50 ms), which is removed afterwards."""
+    name = f"test_{next(_numbers)}"
+    postgres_server.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    try:
+        yield postgres_server.url(name)
+    finally:
+        postgres_server.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def new_database(postgres_server: PostgresServer) -> Iterator[Callable[[], str]]:
-    """Makes an empty database with the extension vector (50 ms) and returns its address; several make shards."""
-    made: list[str] = []
-
-    def make() -> str:
-        name = f"test_{next(_numbers)}"
-        postgres_server.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-        made.append(name)
-        return postgres_server.url(name)
-
-    yield make
-    for name in made:
-        postgres_server.sql(f"DROP DATABASE {name} WITH (FORCE)")
+    """Makes an empty database with the extension vector and returns its address; several make shards."""
+    with ExitStack() as made:
+        yield lambda: made.enter_context(made_database(postgres_server))
 
 
 @pytest.fixture

@@ -1,0 +1,140 @@
+"""Words of passages and questions as PostgreSQL has them, and BM25 computed from its word counts; knows no tables.
+
+PostgreSQL's own ``ts_rank`` is not BM25: it knows neither how rare a word is nor how long passages are. But with all
+weights 1 and a single word w it gives (1 + 1/4 + ... + 1/tf^2) / (pi^2 / 6), tf the number of times that w occurs
+(``calc_rank_or`` in tsrank.c), which :func:`_count` turns back into tf. BM25 is made of that, with the same formula,
+stems and constants as the embedded index has (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009):
+
+    idf(w) * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / mean length)),   idf = ln(1 + (N - n + 0.5) / (n + 0.5))
+
+A title's words are words of their own, which begin with "=": with counts, lengths and a weight of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from index.types import Passage
+from index.words import content_stems, stems
+
+_K1 = 1.2
+_B = 0.75
+_TITLE = "="
+_MAX_QUERY_TERMS = 64
+_MAX_COUNT = 255  # more places of one word PostgreSQL does not keep; BM25 is flat long before
+_SUM_OF_INVERSE_SQUARES = math.pi**2 / 6
+
+
+@dataclass(frozen=True, slots=True)
+class PassageWords:
+    """One passage's words: how often each stem occurs, those of the title with "=" in front, and both lengths."""
+
+    counts: Mapping[str, int]
+    num_words: int
+    num_title_words: int
+
+    def to_tsvector(self) -> str:
+        """PostgreSQL's text form: of the places only their number means something."""
+        return " ".join(
+            f"{_quoted(word)}:{','.join(map(str, range(1, min(count, _MAX_COUNT) + 1)))}"
+            for word, count in self.counts.items()
+        )
+
+
+def passage_words(passage: Passage) -> PassageWords:
+    """Count a passage's stems."""
+    text, title = stems(passage.text), stems(passage.title)
+    return PassageWords(Counter([*text, *(_TITLE + word for word in title)]), len(text), len(title))
+
+
+def question_terms(text: str) -> list[str]:
+    """As :meth:`index.lexical.LexicalIndex.question_terms`."""
+    return (content_stems(text) or list(dict.fromkeys(stems(text))))[:_MAX_QUERY_TERMS]
+
+
+def with_titles(terms: Sequence[str]) -> list[str]:
+    """The terms as they stand in texts and in titles."""
+    return [*terms, *(_TITLE + term for term in terms)]
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """What BM25 knows of a generation: its passages, and the words in all texts and all titles together."""
+
+    num_passages: int
+    num_words: int
+    num_title_words: int
+
+
+class RankedWords:
+    """BM25 of one question in one generation, as SQL."""
+
+    def __init__(self, holding: Mapping[str, int], lengths: Lengths, *, title_weight: float) -> None:
+        """:param holding: How many passages hold each term; those that none holds are left out."""
+        self._lengths = lengths
+        self._weights = {
+            term: (title_weight if term.startswith(_TITLE) else 1.0) * (_K1 + 1) * idf(lengths.num_passages, num)
+            for term, num in holding.items()
+            if num > 0 and (title_weight > 0 or not term.startswith(_TITLE))
+        }
+
+    def __bool__(self) -> bool:
+        return bool(self._weights)
+
+    def query(self) -> str:
+        """A tsquery of passages that hold any of the words."""
+        return " | ".join(_quoted(term) for term in self._weights)
+
+    def score(self, row: str) -> sql.Composed:
+        """The score of a row of the table of words, >= 0, higher is better.
+
+        :param row: The table's alias.
+        """
+        parts = []
+        for term, weight in self._weights.items():
+            norm = self._norm(row, is_title=term.startswith(_TITLE))
+            # weight * tf / (tf + norm), with tf in it once
+            parts.append(
+                sql.SQL("{weight} * (1 - {norm} / ({count} + {norm}))").format(
+                    weight=_float(weight), norm=norm, count=_count(row, term)
+                )
+            )
+        return sql.SQL("({})").format(sql.SQL(" + ").join(parts))
+
+    def _norm(self, row: str, *, is_title: bool) -> sql.Composed:
+        total = self._lengths.num_title_words if is_title else self._lengths.num_words
+        slope = _K1 * _B * self._lengths.num_passages / max(total, 1)
+        return sql.SQL("({base} + {slope} * {row}.{length})").format(
+            base=_float(_K1 * (1 - _B)),
+            slope=_float(slope),
+            row=sql.Identifier(row),
+            length=sql.Identifier("num_title_words" if is_title else "num_words"),
+        )
+
+
+def idf(num_passages: int, num_holding: int) -> float:
+    """How much a term tells that ``num_holding`` of ``num_passages`` hold, > 0."""
+    return math.log(1 + (num_passages - num_holding + 0.5) / (num_holding + 0.5))
+
+
+def _count(row: str, term: str) -> sql.Composed:
+    """How often a row holds a term: pi^2 / 6 less (1 + 1/4 + ... + 1/tf^2) is a little less than 1 / (tf + 1/2)."""
+    return sql.SQL(
+        "round({inverse} / (1 - ts_rank('{{1,1,1,1}}', {row}.words, {term}::tsquery)::float8) - 0.5)"
+    ).format(inverse=_float(1 / _SUM_OF_INVERSE_SQUARES), row=sql.Identifier(row), term=sql.Literal(_quoted(term)))
+
+
+def _float(value: float) -> sql.Composed:
+    """A number that PostgreSQL calculates with as a double: left alone, it would take it for an exact decimal."""
+    return sql.SQL("{}::float8").format(sql.Literal(value))
+
+
+def _quoted(term: str) -> str:
+    """A term as tsvector and tsquery read it."""
+    escaped = term.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
