@@ -72,7 +72,9 @@ class Loading:
         self._on_loads(lambda load: load.begin(self._dim))
         if self._parent is not None and latest != self._parent.number:
             parent = self._parent.number
-            self._take(self._on_loads(lambda load: load.go_back(parent)))
+            for change in self._on_loads(lambda load: load.go_back(parent)):
+                # Terms are counted on from generation to generation, the other sums from the parent's.
+                self._change.terms.update(change.terms)
 
     def put(self, passages: Sequence[Passage], vectors: FloatArray) -> None:
         """Add passages of whole revisions, in any order of revisions.

@@ -6,6 +6,7 @@ the main server says which generation is live. Readers need no locks: what they 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from index.postgres.servers import Connection, Server
 from index.postgres.shard import Shard
 from index.postgres.snapshot import PostgresSnapshot
 
+_log = logging.getLogger(__name__)
 _LOCK = "article-qa building"
 _THREADS_PER_SHARD = 8
 
@@ -167,7 +169,13 @@ class PassageStore:
                 if load.is_committed:
                     erasing.finish_erasures(self._cluster)
                 else:
-                    upkeep.clear_dead_loads(self._cluster)
+                    self._abandon(number)
+
+    def _abandon(self, number: int) -> None:
+        try:
+            upkeep.clear_dead_loads(self._cluster, number)
+        except StorageError as error:
+            _log.warning("%s is not published, and its rows are deleted by the next build: %s", name_of(number), error)
 
     def rollback_to(self, name: str) -> None:
         """Make an existing generation live.

@@ -17,27 +17,33 @@ from index.postgres.shard_loading import LOAD_TIMEOUT_SECONDS
 _LOADS_PER_COMPACTION = 32
 
 
-def clear_dead_loads(cluster: Cluster) -> None:
+def clear_dead_loads(cluster: Cluster, number: int | None = None) -> None:
     """Delete every trace of loads that were not committed; call it while nobody else builds.
 
+    :param number: Of this load only, which anybody may call whose own it is.
     :raises StorageError: If a server fails; what is left is cleared by the next call.
     """
+    chosen = {"number": number}
 
     def mark(connection: Connection) -> set[int]:
         # A builder that lost its lock unnoticed finds here that its load is dead, and cannot commit it.
-        connection.execute("UPDATE passage_loads SET state = 'dead' WHERE state = 'open'")
+        mine = "(%(number)s::integer IS NULL OR number = %(number)s)"
+        connection.execute(f"UPDATE passage_loads SET state = 'dead' WHERE state = 'open' AND {mine}", chosen)  # noqa: S608
         rows = connection.execute("SELECT number FROM passage_loads WHERE state = 'committed'")
         return {int(row[0]) for row in rows}
 
     committed = cluster.main.write(mark, idempotent=True, isolation=IsolationLevel.READ_COMMITTED)
-    cluster.on_all(lambda server: _clear_shard(server, committed))
+    cluster.on_all(lambda server: _clear_shard(server, committed, number))
 
 
-def _clear_shard(server: Server, committed: set[int]) -> None:
+def _clear_shard(server: Server, committed: set[int], number: int | None) -> None:
     def work(connection: Connection) -> None:
         # First of all: waits for a write of such a load that is under way, and lets no other one begin.
-        numbers = [int(row[0]) for row in connection.execute("DELETE FROM shard_loads RETURNING number")]
-        dead = [number for number in numbers if number not in committed]
+        rows = connection.execute(
+            "DELETE FROM shard_loads WHERE %(number)s::integer IS NULL OR number = %(number)s RETURNING number",
+            {"number": number},
+        )
+        dead = [int(row[0]) for row in rows if row[0] not in committed]
         if not dead:
             return
         for epoch in epochs_on(connection):
