@@ -24,6 +24,11 @@ class PassageSnapshot(Protocol):
     @property
     def manifest(self) -> Manifest: ...
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What searches left out so far, a sentence each; where anything was, the best may be missing."""
+        ...
+
     def has_vectors_of(self, model_id: str) -> bool: ...
 
     def search(

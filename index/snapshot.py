@@ -57,6 +57,11 @@ class Snapshot:
         return self.manifest.num_passages
 
     @property
+    def problems(self) -> tuple[str, ...]:
+        """Nothing is ever left out: all of it is on this machine."""
+        return ()
+
+    @property
     def dense(self) -> DenseIndex:
         """What finds passages by meaning."""
         return self._dense

@@ -66,7 +66,7 @@ class _Window(_Json):
 
 
 class _Note(_Json):
-    kind: Literal["age", "earlier", "updated"]
+    kind: Literal["age", "earlier", "updated", "partial"]
     text: str
 
 

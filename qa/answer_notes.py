@@ -25,6 +25,11 @@ _PRESENT = re.compile(
 _MONTHS_FROM_DAYS, _YEARS_FROM_DAYS = 60, 730
 
 
+def partial_note() -> Note:
+    """What an answer must say when a server that holds a part of the articles did not answer."""
+    return Note("partial", "A part of the articles could not be searched just now; they may say more, or otherwise.")
+
+
 def asks_for_the_present(question: str) -> bool:
     """Whether a question is about how things are when it is asked ("who is the president", "the latest")."""
     return asks_for_news(question) or _PRESENT.search(question) is not None

@@ -9,7 +9,7 @@ from datetime import date
 
 from index.recency import DayRange, reference_date
 from index.types import RetrievedPassage
-from qa.answer_notes import age_note, earlier_note, updated_notes
+from qa.answer_notes import age_note, earlier_note, partial_note, updated_notes
 from qa.date_windows import DateWindow
 from qa.newest_answer import same_amount
 from qa.span_answer import SpanAnswer
@@ -38,7 +38,8 @@ class AskedQuestion:
     of, if they count.
 
     ``passages``: to be returned, best first; ``context``: what the model is shown; ``span``: the words that answer
-    best, None when no passage was found; ``best_cosine``: of a retrieved passage with the question."""
+    best, None when no passage was found; ``best_cosine``: of a retrieved passage with the question; ``is_partial``:
+    whether a part of the index did not answer."""
 
     text: str
     standalone: str
@@ -52,6 +53,7 @@ class AskedQuestion:
     context: list[RetrievedPassage] = field(default_factory=list)
     span: SpanAnswer | None = None
     best_cosine: float = 0.0
+    is_partial: bool = False
     is_whole_collection: bool = False
 
     @property
@@ -96,12 +98,13 @@ class AskedQuestion:
         )
 
     def _notes(self, short: str | None, citations: Sequence[Citation]) -> list[Note]:
+        partial = [partial_note()] if self.is_partial else []
         if short is None:
-            return []
+            return partial
         age = age_note(self.standalone, citations, self.window, self.day, is_as_of=self.as_of is not None)
         earlier = self.span.earlier if self.span is not None else None
         # Of another short answer than the passages' it is not known that it came later.
         if earlier is not None and self.span is not None and not same_amount(short, self.span.text):
             earlier = None
-        notes = [age, earlier_note(earlier), *updated_notes(citations)]
+        notes = [*partial, age, earlier_note(earlier), *updated_notes(citations)]
         return [note for note in notes if note is not None]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 
-from index.errors import BadInputError, ModelError
+from index.errors import BadInputError, ModelError, PartialResultsError
 from index.recency import reference_date
 from index.retriever import Retriever
 from index.snapshot import Snapshot
@@ -159,6 +159,7 @@ class Pipeline:
         """The k best passages for a query, best first.
 
         :raises BadInputError: If the query is empty or too long, or k is not between 1 and 100.
+        :raises PartialResultsError: If a server that holds a part of the index does not answer.
         """
         query = self._checked(query, "fast")
         if not 1 <= k <= 100:
@@ -168,6 +169,8 @@ class Pipeline:
             return []
         reference = reference_date(query, as_of, self._today())
         found = self._retriever.retrieve(snapshot, query, k, reference=reference, filters=filters)
+        if snapshot.problems:  # a list of passages has no place to say so
+            raise PartialResultsError("a part of the articles cannot be searched just now; try again later")
         return with_revision_dates(found, self._revised_on)
 
     def prewarm(self) -> None:
@@ -199,6 +202,7 @@ class Pipeline:
         )
         asked.clock.retrieve = asked.clock.now()
         whole = self._whole_collection(snapshot) if filters is None or filters.is_empty else None
+        asked.is_partial = bool(snapshot.problems)
         self._read(asked, with_revision_dates(found, self._revised_on), whole)
 
     def _read(

@@ -69,11 +69,12 @@ class Models:
 class Note:
     """One sentence to be shown beside an answer.
 
-    ``kind``: "age" (the evidence is old for what is asked), "earlier" (what an older article gave as the amount), or
-    "updated" (a cited article was revised before the version that is cited).
+    ``kind``: "age" (the evidence is old for what is asked), "earlier" (what an older article gave as the amount),
+    "updated" (a cited article was revised before the version that is cited), or "partial" (not all articles were
+    searched).
     """
 
-    kind: Literal["age", "earlier", "updated"]
+    kind: Literal["age", "earlier", "updated", "partial"]
     text: str
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from index.collection import Collection
-from index.errors import BadInputError, ModelError, StorageError
+from index.errors import BadInputError, ModelError, PartialResultsError, StorageError
 from index.retriever import Retriever
 from index.snapshot import Snapshot
 from index.types import Article, Filters, Passage, RetrievedPassage, make_article
@@ -893,6 +893,42 @@ def test_a_revised_article_is_cited_with_the_day_of_its_revision(tmp_path: Path)
     assert {passage["updated_on"] for passage in values["passages"]} == {revision.accepted_at[:10]}
     assert [note["kind"] for note in values["notes"]] == ["updated"]
     assert ask(make_pipeline(collection), COST, mode="fast").to_json()["citations"][0]["updated_on"] is None
+
+
+class PartOfAnIndex:
+    """A source whose snapshots say that something was left out of what they were asked."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def snapshot(self) -> Any:
+        whole = self._collection.snapshot()
+
+        class Part:
+            problems = ("a server is down",)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(whole, name)
+
+        return Part()
+
+
+@pytest.mark.parametrize(
+    ("filters", "outcome"), [(Filters(), "answered"), (Filters(source="nobody"), "not_in_articles")]
+)
+def test_an_answer_from_a_part_of_the_articles_says_so(
+    two_articles: Collection, filters: Filters, outcome: str
+) -> None:
+    pipeline = make_pipeline(PartOfAnIndex(two_articles))  # type: ignore[arg-type]
+    answer = ask(pipeline, COST, mode="fast", filters=filters)
+    assert answer.outcome == outcome
+    (note,) = answer.to_json()["notes"]
+    assert note["kind"] == "partial" and "could not be searched" in note["text"]
+
+
+def test_a_search_in_a_part_of_the_articles_is_an_error(two_articles: Collection) -> None:
+    with pytest.raises(PartialResultsError, match="cannot be searched"):
+        make_pipeline(PartOfAnIndex(two_articles)).search(COST)  # type: ignore[arg-type]
 
 
 def test_a_library_that_cannot_be_read_keeps_no_question_from_its_answer(two_articles: Collection) -> None:

@@ -70,7 +70,7 @@ class DateWindow(Reply):
 
 
 class Note(Reply):
-    kind: Literal["age", "earlier", "updated"]
+    kind: Literal["age", "earlier", "updated", "partial"]
     text: str
 
 
