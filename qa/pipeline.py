@@ -178,8 +178,7 @@ class Pipeline:
         snapshot = self._source.snapshot()
         if snapshot is None or self._generator is None:
             return
-        passages = self._whole_collection(snapshot)
-        self._generator.prewarm(context_messages(passages or []))
+        self._generator.prewarm(context_messages(self._whole_collection(snapshot) or []))
 
     # Hops
 
@@ -298,5 +297,6 @@ class Pipeline:
         confidence: float = 0.0,
         citations: Sequence[Citation] = (),
     ) -> Answer:
-        models = self.models(asked.mode)
-        return asked.answer(outcome, text, models, short=short, confidence=confidence, citations=citations)
+        return asked.answer(
+            outcome, text, self.models(asked.mode), short=short, confidence=confidence, citations=citations
+        )
