@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from index.errors import PartialResultsError
+from index.protocols import PassageSnapshot
 from index.recency import DayRange, reference_date
 from index.types import RetrievedPassage
 from qa.answer_notes import age_note, earlier_note, partial_note, updated_notes
@@ -108,3 +110,9 @@ class AskedQuestion:
             earlier = None
         notes = [*partial, age, earlier_note(earlier), *updated_notes(citations)]
         return [note for note in notes if note is not None]
+
+
+def must_be_whole(snapshot: PassageSnapshot) -> None:
+    """:raises PartialResultsError: If what this snapshot was asked so far left a part of the index out."""
+    if snapshot.problems:
+        raise PartialResultsError("a part of the articles cannot be searched just now; try again later")

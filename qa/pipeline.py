@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 
-from index.errors import BadInputError, ModelError, PartialResultsError
+from index.errors import BadInputError, ModelError
 from index.recency import reference_date
 from index.retriever import Retriever
 from index.snapshot import Snapshot
 from index.types import Filters, Passage, RetrievedPassage
-from qa.asked import AskedQuestion, Clock
+from qa.asked import AskedQuestion, Clock, must_be_whole
 from qa.calibration import Calibration
 from qa.context import in_fixed_order, whole_collection
 from qa.decision import Decision, decide, evidence_of, signals_of
@@ -169,8 +169,7 @@ class Pipeline:
             return []
         reference = reference_date(query, as_of, self._today())
         found = self._retriever.retrieve(snapshot, query, k, reference=reference, filters=filters)
-        if snapshot.problems:  # a list of passages has no place to say so
-            raise PartialResultsError("a part of the articles cannot be searched just now; try again later")
+        must_be_whole(snapshot)  # a list of passages has no place to say that it is not
         return with_revision_dates(found, self._revised_on)
 
     def prewarm(self) -> None:
@@ -297,6 +296,5 @@ class Pipeline:
         confidence: float = 0.0,
         citations: Sequence[Citation] = (),
     ) -> Answer:
-        return asked.answer(
-            outcome, text, self.models(asked.mode), short=short, confidence=confidence, citations=citations
-        )
+        models = self.models(asked.mode)
+        return asked.answer(outcome, text, models, short=short, confidence=confidence, citations=citations)
