@@ -15,7 +15,7 @@ from index.clusters import Clusters
 from index.errors import BadInputError
 from index.manifest import Manifest
 from index.postgres.servers import Connection
-from index.postgres.words import Lengths
+from index.postgres.words import Lengths, TermStatistics
 from index.snapshot import iso_day
 from index.types import ClusterMember
 
@@ -187,19 +187,22 @@ def hash_of(clusters: Clusters) -> str:
     return hashlib.sha256(data.encode("utf-8")).hexdigest()
 
 
-def add_terms(connection: Connection, epoch: int, number: int, terms: Mapping[str, int]) -> None:
+def add_terms(
+    connection: Connection, epoch: int, number: int, terms: Mapping[str, int], max_impacts: Mapping[str, float]
+) -> None:
     """Note how many passages more, or fewer, hold each term from this generation on."""
     with connection.cursor() as cursor, cursor.copy("COPY passage_terms FROM STDIN") as copy:
         for term, num in terms.items():
-            if num:
-                copy.write_row((epoch, term, number, num))
+            # Also where as many came as went: those that came may have a greater impact.
+            copy.write_row((epoch, term, number, num, max_impacts.get(term, 0.0)))
 
 
-def num_holding(connection: Connection, epoch: int, number: int, terms: Sequence[str]) -> dict[str, int]:
+def term_statistics(connection: Connection, epoch: int, number: int, terms: Sequence[str]) -> dict[str, TermStatistics]:
     """How many passages of a generation hold each of the terms, on all servers together."""
     rows = connection.execute(
-        "SELECT term, sum(num_passages) FROM passage_terms WHERE epoch = %s AND term = ANY(%s) AND number <= %s "
-        "GROUP BY term",
+        "SELECT term, sum(num_passages), max(max_impact) FROM passage_terms "
+        "WHERE epoch = %s AND term = ANY(%s) AND number <= %s GROUP BY term",
         (epoch, list(terms), number),
     )
-    return dict.fromkeys(terms, 0) | {str(term): int(num) for term, num in rows}
+    known = {str(term): TermStatistics(int(num), float(impact)) for term, num, impact in rows}
+    return dict.fromkeys(terms, TermStatistics(0, 0.0)) | known

@@ -75,6 +75,7 @@ class Loading:
             for change in self._on_loads(lambda load: load.go_back(parent)):
                 # Terms are counted on from generation to generation, the other sums from the parent's.
                 self._change.terms.update(change.terms)
+                self._change.max_impacts.update(change.max_impacts)
 
     def put(self, passages: Sequence[Passage], vectors: FloatArray) -> None:
         """Add passages of whole revisions, in any order of revisions.
@@ -128,7 +129,7 @@ class Loading:
             if fence.rowcount != 1:
                 raise BuilderBusyError("another program took over the building of this index; its work goes on there")
             insert_generation(connection, row, fields.clusters)
-            add_terms(connection, self._epoch, self._number, self._change.terms)
+            add_terms(connection, self._epoch, self._number, self._change.terms, self._change.max_impacts)
             make_current(connection, self._number)
             delete_generations(connection, holding)
             connection.execute(

@@ -79,12 +79,14 @@ CREATE TABLE passage_generations (
     clusters_hash   text NOT NULL REFERENCES passage_clusters (hash),
     shards          uuid[] NOT NULL
 );
--- How many passages hold a term: the sum of what each generation up to the one asked for added or took.
+-- How many passages hold a term: the sum of what each generation up to the one asked for added or took; and the
+-- greatest impact of the term in any of them, a bound.
 CREATE TABLE passage_terms (
     epoch        integer NOT NULL,
     term         text COLLATE "C" NOT NULL,
     number       integer NOT NULL,
     num_passages integer NOT NULL,
+    max_impact   double precision NOT NULL,
     PRIMARY KEY (epoch, term, number)
 );
 CREATE TABLE passage_erasures (

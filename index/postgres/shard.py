@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from index.errors import StorageError
 from index.lexical import day_of
 from index.postgres.passage_schema import is_found, texts_table, vectors_table, words_table
+from index.postgres.pruning import query_for, rare_query
 from index.postgres.servers import Connection, Server
 from index.postgres.words import RankedWords
 from index.types import PASSAGES_PER_REVISION, Filters, FloatArray, Passage
@@ -18,6 +19,7 @@ from index.types import PASSAGES_PER_REVISION, Filters, FloatArray, Passage
 _MIN_EF_SEARCH = 200
 _MAX_EF_SEARCH = 1000  # pgvector allows no more
 _MAX_SCAN_TUPLES = 1_000_000
+_NUM_RARE_PER_RESULT = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,11 @@ class Shard:
             return []
 
         def ask(connection: Connection) -> list[Found]:
+            query = None if search.words is None else _query(connection, place, search, search.words)
             with connection.pipeline():  # all at once: one way to the server and back
                 floor = connection.execute(_floor(place))
                 connection.execute(_settings(search))
-                rows = connection.execute(_search_statement(place, search))
+                rows = connection.execute(_search_statement(place, search, query))
             self._must_be_whole(place, floor.fetchone())
             return [Found(*row) for row in rows.fetchall()]
 
@@ -168,9 +171,20 @@ def _settings(search: Search) -> sql.Composed:
     )
 
 
-def _search_statement(place: Place, search: Search) -> sql.Composed:
+def _query(connection: Connection, place: Place, search: Search, words: RankedWords) -> str:
+    """A tsquery of all passages that can be among the k best by words: at least as good as the k best of some."""
+    rare = rare_query(words.stems, _NUM_RARE_PER_RESULT * search.k)
+    if rare is None:
+        return words.query()
+    scores = connection.execute(_by_words(place, search, rare)).fetchall()
+    if len(scores) < search.k:
+        return words.query()
+    return query_for(words.stems, float(scores[-1][1])) or rare
+
+
+def _search_statement(place: Place, search: Search, query: str | None) -> sql.Composed:
     """Rows as of :class:`Found`. Both lists are by exact scores, and of equals the older passage comes first."""
-    by_words, by_meaning = _by_words(place, search), _by_meaning(place, search)
+    by_words, by_meaning = _by_words(place, search, query), _by_meaning(place, search)
     words, vectors = words_table(place.epoch), vectors_table(place.epoch)
     bm25 = sql.SQL("0::float8") if search.words is None else search.words.score("w")
     cosine = sql.SQL("0::float8") if search.vector is None else sql.SQL("-(v.embedding <#> {})").format(_vector(search))
@@ -185,7 +199,7 @@ def _search_statement(place: Place, search: Search) -> sql.Composed:
     """).format(by_words=by_words, by_meaning=by_meaning, bm25=bm25, cosine=cosine, words=words, joined=joined)
 
 
-def _by_words(place: Place, search: Search) -> sql.Composed | sql.SQL:
+def _by_words(place: Place, search: Search, query: str | None) -> sql.Composed | sql.SQL:
     if search.words is None:
         return sql.SQL("SELECT NULL::bigint AS passage_id, NULL::float8 AS score WHERE false")
     return sql.SQL(
@@ -194,7 +208,7 @@ def _by_words(place: Place, search: Search) -> sql.Composed | sql.SQL:
     ).format(
         score=search.words.score("p"),
         words=words_table(place.epoch),
-        query=sql.Literal(search.words.query()),
+        query=sql.Literal(query),
         allowed=_allowed(place, search),
         k=sql.Literal(search.k),
     )

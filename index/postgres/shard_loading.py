@@ -38,13 +38,17 @@ _MANY = 0.1  # of the rows there are
 
 @dataclass(slots=True)
 class Change:
-    """What a generation gains or loses: articles (one revision each), passages, words, and passages with each term."""
+    """What a generation gains or loses: articles (one revision each), passages, words, and passages with each term.
+
+    ``max_impacts``: of terms in passages that are gained, see :class:`index.postgres.words.TermStatistics`.
+    """
 
     num_articles: int = 0
     num_passages: int = 0
     num_words: int = 0
     num_title_words: int = 0
     terms: Counter[str] = field(default_factory=Counter)
+    max_impacts: dict[str, float] = field(default_factory=dict)
 
     def add(self, other: Change, sign: int = 1) -> None:
         """Take another change in, or with -1 take it back."""
@@ -54,6 +58,8 @@ class Change:
         self.num_title_words += sign * other.num_title_words
         for term, count in other.terms.items():
             self.terms[term] += sign * count
+        for term, impact in other.max_impacts.items():
+            self.max_impacts[term] = max(impact, self.max_impacts.get(term, 0.0))
 
 
 class ShardLoad:
@@ -203,6 +209,7 @@ class ShardLoad:
         hidden = sorted(revisions)
         taken = Change()
         taken.add(self._counted(connection, hidden), -1)
+        taken.max_impacts.clear()  # nothing is gained
         # A gap that this very load closed is open again.
         connection.execute(
             "INSERT INTO shard_gaps (epoch, revision_id, first) SELECT %s, r, %s FROM unnest(%s::bigint[]) r",
@@ -234,7 +241,8 @@ class ShardLoad:
         terms = sql.SQL("SELECT t.lexeme, count(*) {}, unnest(p.words) t GROUP BY 1").format(selected)
         row = connection.execute(totals).fetchone() or (0, 0, 0, 0)
         counts = Counter({str(term): int(num) for term, num in connection.execute(terms)})
-        return Change(int(row[0]), int(row[1]), int(row[2]), int(row[3]), counts)
+        # Where impacts are not known, the most that there is.
+        return Change(int(row[0]), int(row[1]), int(row[2]), int(row[3]), counts, dict.fromkeys(counts, 1.0))
 
 
 def _change_of(num_revisions: int, words: Sequence[PassageWords]) -> Change:
@@ -243,6 +251,9 @@ def _change_of(num_revisions: int, words: Sequence[PassageWords]) -> Change:
         change.num_words += some.num_words
         change.num_title_words += some.num_title_words
         change.terms.update(some.counts.keys())
+        for term, impact in some.impacts():
+            if impact > change.max_impacts.get(term, 0.0):
+                change.max_impacts[term] = impact
     return change
 
 

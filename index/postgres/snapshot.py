@@ -18,10 +18,10 @@ import numpy as np
 from index.clusters import Clusters
 from index.errors import PartialResultsError, StorageError
 from index.manifest import Manifest
-from index.postgres.generation_rows import GenerationRow, num_holding, read_clusters
+from index.postgres.generation_rows import GenerationRow, read_clusters, term_statistics
 from index.postgres.servers import Server, UnavailableError
 from index.postgres.shard import Found, Place, Search, Shard
-from index.postgres.words import RankedWords, question_terms, with_titles
+from index.postgres.words import RankedWords, TermStatistics, question_terms, with_titles
 from index.types import Candidate, ClusterMember, Filters, FloatArray, IntArray, Passage
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class PostgresSnapshot:
         self._executor = executor
         self._title_weight = title_weight
         self._allow_partial = allow_partial
-        self._holding: dict[str, int] = {}
+        self._terms: dict[str, TermStatistics] = {}
         self._lock = threading.Lock()
         self._problems: dict[str, None] = {}
 
@@ -87,7 +87,7 @@ class PostgresSnapshot:
             title_weight=self._title_weight,
             allow_partial=self._allow_partial,
         )
-        twin._holding = self._holding  # of a generation that does not change
+        twin._terms = self._terms  # of a generation that does not change
         if "clusters" in self.__dict__:
             twin.__dict__["clusters"] = self.clusters
         return twin
@@ -165,18 +165,18 @@ class PostgresSnapshot:
 
     def _ranked(self, text: str) -> RankedWords | None:
         terms = with_titles(question_terms(text))
-        unknown = [term for term in terms if term not in self._holding]
+        with self._lock:
+            known = {term: self._terms[term] for term in terms if term in self._terms}
+        unknown = [term for term in terms if term not in known]
         if unknown:
             place = self._place
-            counts = self._main.ask(lambda c: num_holding(c, place.epoch, place.number, unknown))
+            known |= self._main.ask(lambda c: term_statistics(c, place.epoch, place.number, unknown))
             with self._lock:
-                if len(self._holding) > _MAX_TERMS_REMEMBERED:
-                    self._holding.clear()
-                self._holding.update(counts)
-        else:
-            counts = {}
-        holding = {term: counts[term] if term in counts else self._holding.get(term, 0) for term in terms}
-        return RankedWords(holding, self._row.lengths, title_weight=self._title_weight) or None
+                if len(self._terms) > _MAX_TERMS_REMEMBERED:
+                    self._terms.clear()
+                self._terms.update(known)
+        known = {term: known[term] for term in terms}  # always added up in the same order
+        return RankedWords(known, self._row.lengths, title_weight=self._title_weight) or None
 
     def _ask_all(self, question: Callable[[Shard], T]) -> list[T]:
         """The answers of all shards, of those that answer if that is allowed.

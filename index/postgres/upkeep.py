@@ -106,15 +106,20 @@ def _compact_terms(connection: Connection, kept: Mapping[int, Sequence[int]]) ->
             ), taken AS (
                 DELETE FROM passage_terms t USING scattered s
                 WHERE t.epoch = %(epoch)s AND t.number < %(oldest)s AND t.term = s.term
-                RETURNING t.term, t.num_passages
+                RETURNING t.term, t.num_passages, t.max_impact
             )
-            INSERT INTO passage_terms SELECT %(epoch)s, term, %(oldest)s, sum(num_passages) FROM taken GROUP BY term
-            ON CONFLICT (epoch, term, number)
-            DO UPDATE SET num_passages = passage_terms.num_passages + excluded.num_passages
+            INSERT INTO passage_terms
+            SELECT %(epoch)s, term, %(oldest)s, sum(num_passages), max(max_impact) FROM taken GROUP BY term
+            ON CONFLICT (epoch, term, number) DO UPDATE SET
+                num_passages = passage_terms.num_passages + excluded.num_passages,
+                max_impact = greatest(passage_terms.max_impact, excluded.max_impact)
             """,
             {"epoch": epoch, "oldest": oldest},
         )
-        connection.execute("DELETE FROM passage_terms WHERE epoch = %s AND num_passages = 0", (epoch,))
+        # Not of the kept ones, in which as many may have come as went.
+        connection.execute(
+            "DELETE FROM passage_terms WHERE epoch = %s AND number <= %s AND num_passages = 0", (epoch, oldest)
+        )
         connection.execute("UPDATE passage_epochs SET compacted = %s WHERE epoch = %s", (oldest, epoch))
 
 

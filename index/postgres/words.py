@@ -8,17 +8,22 @@ stems and constants as the embedded index has (Robertson and Zaragoza, "The Prob
     idf(w) * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / mean length)),   idf = ln(1 + (N - n + 0.5) / (n + 0.5))
 
 A title's words are words of their own, which begin with "=": with counts, lengths and a weight of their own.
+
+Counting is what a search by words spends its time on, and a long question shares a word with half of all passages. What
+cannot be among the k best is not looked at (:mod:`index.postgres.pruning`): for each term the most that it ever
+contributes to a passage is kept.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
 
+from index.postgres.pruning import BoundedStem
 from index.types import Passage
 from index.words import content_stems, stems
 
@@ -26,6 +31,8 @@ _K1 = 1.2
 _B = 0.75
 _TITLE = "="
 _MAX_QUERY_TERMS = 64
+# Of a text and of a title: impacts are kept for these, since the mean lengths change from generation to generation.
+_REFERENCE_LENGTHS = (100.0, 10.0)
 _MAX_COUNT = 255  # more places of one word PostgreSQL does not keep; BM25 is flat long before
 _SUM_OF_INVERSE_SQUARES = math.pi**2 / 6
 
@@ -44,6 +51,14 @@ class PassageWords:
             f"{_quoted(word)}:{','.join(map(str, range(1, min(count, _MAX_COUNT) + 1)))}"
             for word, count in self.counts.items()
         )
+
+    def impacts(self) -> Iterator[tuple[str, float]]:
+        """Each word with its part of BM25 at the reference length, in (0, 1)."""
+        for word, count in self.counts.items():
+            is_title = word.startswith(_TITLE)
+            length = self.num_title_words if is_title else self.num_words
+            slope = _K1 * _B / _REFERENCE_LENGTHS[is_title]
+            yield word, count / (count + _K1 * (1 - _B) + slope * length)
 
 
 def passage_words(passage: Passage) -> PassageWords:
@@ -71,17 +86,29 @@ class Lengths:
     num_title_words: int
 
 
+@dataclass(frozen=True, slots=True)
+class TermStatistics:
+    """How many passages hold a term, and the greatest of its impacts (:meth:`PassageWords.impacts`)."""
+
+    num_passages: int
+    max_impact: float
+
+
 class RankedWords:
     """BM25 of one question in one generation, as SQL."""
 
-    def __init__(self, holding: Mapping[str, int], lengths: Lengths, *, title_weight: float) -> None:
-        """:param holding: How many passages hold each term; those that none holds are left out."""
+    def __init__(self, terms: Mapping[str, TermStatistics], lengths: Lengths, *, title_weight: float) -> None:
+        """:param terms: Those that no passage holds are left out."""
         self._lengths = lengths
         self._weights = {
-            term: (title_weight if term.startswith(_TITLE) else 1.0) * (_K1 + 1) * idf(lengths.num_passages, num)
-            for term, num in holding.items()
-            if num > 0 and (title_weight > 0 or not term.startswith(_TITLE))
+            term: (title_weight if term.startswith(_TITLE) else 1.0)
+            * (_K1 + 1)
+            * idf(lengths.num_passages, known.num_passages)
+            for term, known in terms.items()
+            if known.num_passages > 0 and (title_weight > 0 or not term.startswith(_TITLE))
         }
+        stems = dict.fromkeys(term.removeprefix(_TITLE) for term in self._weights)
+        self.stems = tuple(self._bounded(stem, terms) for stem in stems)
 
     def __bool__(self) -> bool:
         return bool(self._weights)
@@ -89,6 +116,20 @@ class RankedWords:
     def query(self) -> str:
         """A tsquery of passages that hold any of the words."""
         return " | ".join(_quoted(term) for term in self._weights)
+
+    def _bounded(self, stem: str, terms: Mapping[str, TermStatistics]) -> BoundedStem:
+        forms = [term for term in (stem, _TITLE + stem) if term in self._weights]
+        bound = sum(
+            self._weights[term] * min(1.0, terms[term].max_impact * self._stretch(is_title=term.startswith(_TITLE)))
+            for term in forms
+        )
+        num = sum(terms[term].num_passages for term in forms)
+        return BoundedStem(" | ".join(map(_quoted, forms)), num, bound)
+
+    def _stretch(self, *, is_title: bool) -> float:
+        """By how much an impact can be greater than at the reference length."""
+        total = self._lengths.num_title_words if is_title else self._lengths.num_words
+        return max(1.0, total / max(self._lengths.num_passages, 1) / _REFERENCE_LENGTHS[is_title])
 
     def score(self, row: str) -> sql.Composed:
         """The score of a row of the table of words, >= 0, higher is better.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ from index.postgres.words import (
     Lengths,
     PassageWords,
     RankedWords,
+    TermStatistics,
     idf,
     passage_words,
     question_terms,
@@ -27,6 +29,10 @@ from tests.postgres.stores import EMBEDDER, open_store, publish
 pytestmark = pytest.mark.slow
 
 LENGTHS = Lengths(num_passages=100, num_words=2000, num_title_words=600)
+
+
+def statistics(num_holding: Mapping[str, int]) -> dict[str, TermStatistics]:
+    return {term: TermStatistics(num, 1.0) for term, num in num_holding.items()}
 
 
 def score(url: str, ranked: RankedWords, words: PassageWords) -> float:
@@ -55,7 +61,7 @@ def bm25(count: int, length: int, mean_length: float, holding: int, num: int) ->
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 40, 254, 255])
 def test_a_word_is_counted_exactly(database_url: str, count: int) -> None:
-    ranked = RankedWords({"bank": 5}, LENGTHS, title_weight=TITLE_WEIGHT)
+    ranked = RankedWords(statistics({"bank": 5}), LENGTHS, title_weight=TITLE_WEIGHT)
     words = PassageWords({"other": 3, **({"bank": count} if count else {})}, 30 + count, 4)
     assert score(database_url, ranked, words) == pytest.approx(bm25(count, 30 + count, 20.0, 5, 100), rel=1e-9)
 
@@ -64,10 +70,10 @@ def test_texts_and_titles_have_counts_and_lengths_of_their_own(database_url: str
     passage = passage_of(make_article("The bank of the river bank.", title="Banks and rivers"), 1, 0, 0, 27)
     words = passage_words(passage)
     assert words.counts == {"the": 2, "bank": 2, "of": 1, "river": 1, "=bank": 1, "=and": 1, "=river": 1}
-    ranked = RankedWords({"bank": 5, "=bank": 2}, LENGTHS, title_weight=0.3)
+    ranked = RankedWords(statistics({"bank": 5, "=bank": 2}), LENGTHS, title_weight=0.3)
     expected = bm25(2, 6, 20.0, 5, 100) + 0.3 * bm25(1, 3, 6.0, 2, 100)
     assert score(database_url, ranked, words) == pytest.approx(expected, rel=1e-9)
-    without = RankedWords({"bank": 5, "=bank": 2}, LENGTHS, title_weight=0)
+    without = RankedWords(statistics({"bank": 5, "=bank": 2}), LENGTHS, title_weight=0)
     assert score(database_url, without, words) == pytest.approx(bm25(2, 6, 20.0, 5, 100), rel=1e-9)
 
 
@@ -79,7 +85,7 @@ def test_texts_and_titles_have_counts_and_lengths_of_their_own(database_url: str
 )
 def test_any_word_is_quoted(database_url: str, counts: dict[str, int]) -> None:
     words = PassageWords({"always": 1, **counts}, 10, 0)
-    ranked = RankedWords(dict.fromkeys(words.counts, 3), LENGTHS, title_weight=1)
+    ranked = RankedWords(statistics(dict.fromkeys(words.counts, 3)), LENGTHS, title_weight=1)
     expected = sum(
         bm25(count, 0 if term.startswith("=") else 10, 6.0 if term.startswith("=") else 20.0, 3, 100)
         for term, count in words.counts.items()
@@ -88,7 +94,7 @@ def test_any_word_is_quoted(database_url: str, counts: dict[str, int]) -> None:
 
 
 def test_a_word_that_no_passage_holds_is_left_out() -> None:
-    assert not RankedWords({"zeppelin": 0, "=zeppelin": 0}, LENGTHS, title_weight=1)
+    assert not RankedWords(statistics({"zeppelin": 0, "=zeppelin": 0}), LENGTHS, title_weight=1)
     assert idf(100, 100) > 0
 
 
