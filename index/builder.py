@@ -31,12 +31,12 @@ from index.lexical import LexicalWriter, day_of
 from index.lexical_segments import superseded_revisions
 from index.library import Library
 from index.manifest import Manifest, write_manifest
-from index.parent import Parent, dead_revision_ids, find_parent, is_any_whole, revision_ids
+from index.parent import Parent, dead_revision_ids, find_parent, is_any_whole
 from index.passage_feed import PassageFeed
 from index.passage_feed import embedding_input as embedding_input
 from index.proven import FileEntry
 from index.removal import RemovedText
-from index.snapshot import LEXICAL, ROWS, SOURCES, iso_day
+from index.snapshot import LEXICAL, ROWS, SOURCES, iso_day, revision_ids
 from index.source_codes import SourceCodes
 from index.types import FloatArray
 
@@ -141,9 +141,9 @@ class Builder:
             return name, before
 
     def _library_state(self) -> tuple[int, int]:
-        """Changes whenever a revision comes or goes: ids are never given twice."""
+        """Changes whenever a revision comes or goes."""
         with self._library.database.read() as connection:
-            count, highest = connection.execute("SELECT COUNT(*), MAX(revision_id) FROM revisions").fetchone()
+            count, highest = connection.execute(self._library.database.dialect.state).fetchone()
         return int(count), int(highest or 0)
 
     def _discard_removed(self, live: str | None) -> None:

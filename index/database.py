@@ -7,13 +7,16 @@ older. ``synchronous=EXTRA`` also syncs the folder when the journal is unlinked,
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from index.errors import StorageError
+from index.sql import Connection, Dialect
 
 _BUSY_TIMEOUT_SECONDS = 30.0
+_Result = TypeVar("_Result")
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the latter when a message quotes a schema that the disk damaged
 
 LIBRARY_SCHEMA = (
@@ -87,8 +90,24 @@ CREATE TABLE removed_addresses (
 """What each version of the library's schema adds to the one before; version 1 comes first."""
 
 
+SQLITE = Dialect(
+    without_case="{} COLLATE NOCASE",
+    like="LIKE",
+    joined="GROUP_CONCAT({})",
+    # Ids are never given twice.
+    state="SELECT COUNT(*), MAX(revision_id) FROM revisions",
+    highest_revision="SELECT seq FROM sqlite_sequence WHERE name = 'revisions'",
+    problems=(
+        "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
+        "SELECT 'a row of ' || \"table\" || ' belongs to no ' || parent FROM pragma_foreign_key_check",
+    ),
+)
+
+
 class Database:
     """One SQLite file. Every use opens its own connection, so it may be shared between threads and processes."""
+
+    dialect = SQLITE
 
     def __init__(self, path: Path, schema: Sequence[str] = LIBRARY_SCHEMA) -> None:
         """
@@ -107,6 +126,11 @@ class Database:
             raise StorageError(f"{path} was written by a newer version of Article QA; upgrade to open it")
         if version < len(self._schema):
             self._upgrade()
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return str(self.path)
 
     def _upgrade(self) -> None:
         """Bring an older schema up to date in one transaction; another process may have done it meanwhile."""
@@ -141,6 +165,11 @@ class Database:
         finally:
             # Closing undoes a transaction that is still open.
             connection.close()
+
+    def transact(self, work: Callable[[Connection], _Result]) -> _Result:
+        """What ``work`` gives, done in one transaction, and only once it is committed; it is never done twice."""
+        with self.write() as connection:
+            return work(connection)
 
     def _connect(self) -> sqlite3.Connection:
         try:

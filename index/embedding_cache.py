@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from index.database import Database
+from index.sql import SqlDatabase, marks
 from index.types import FloatArray
 
 _MAX_VARIABLES = 500  # below SQLite's limit on bound parameters in any build
@@ -15,9 +15,9 @@ _CHECKSUM_BYTES = 8
 
 
 class EmbeddingCache:
-    """Vectors (dim,) float32 of one model, in the library's file."""
+    """Vectors (dim,) float32 of one model, beside the library."""
 
-    def __init__(self, database: Database, *, model_id: str, dim: int) -> None:
+    def __init__(self, database: SqlDatabase, *, model_id: str, dim: int) -> None:
         self._database = database
         self._model_id = model_id
         self._dim = dim
@@ -29,9 +29,8 @@ class EmbeddingCache:
         with self._database.read() as connection:
             for first in range(0, len(keys), _MAX_VARIABLES):
                 some = keys[first : first + _MAX_VARIABLES]
-                marks = ",".join("?" * len(some))
                 rows = connection.execute(
-                    f"SELECT input_hash, vector FROM embeddings WHERE model_id = ? AND input_hash IN ({marks})",  # noqa: S608
+                    f"SELECT input_hash, vector FROM embeddings WHERE model_id = ? AND input_hash IN ({marks(some)})",  # noqa: S608
                     (self._model_id, *some),
                 )
                 for row in rows:
@@ -54,12 +53,15 @@ class EmbeddingCache:
             (key, self._model_id, article_id, _with_checksum(key, vector), article_id)
             for key, vector, article_id in zip(keys, data, article_ids, strict=True)
         ]
-        with self._database.write() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO embeddings (input_hash, model_id, article_id, vector) SELECT ?, ?, ?, ? "
-                "WHERE EXISTS (SELECT 1 FROM articles WHERE article_id = ? AND status = 'live')",
+        self._database.transact(
+            lambda connection: connection.executemany(
+                "INSERT INTO embeddings (input_hash, model_id, article_id, vector) SELECT ?, ?, ?, ? "
+                "WHERE EXISTS (SELECT 1 FROM articles WHERE article_id = ? AND status = 'live') "
+                "ON CONFLICT (input_hash, model_id) DO UPDATE SET article_id = excluded.article_id, "
+                "vector = excluded.vector",
                 rows,
             )
+        )
 
 
 def _key(text: str) -> bytes:

@@ -15,7 +15,12 @@ def must_pass(check: FolderCheck, folder: Path, name: str) -> None:
     """:raises VerificationError: If it does not."""
     failures = check(folder)
     if failures:
-        raise VerificationError(
-            f"{name} was not published, the index that was live still is: {'; '.join(failures)}. Mend the probe "
-            "questions or the settings, or publish anyway with `article-qa rebuild --force`"
-        )
+        raise not_published(name, failures)
+
+
+def not_published(name: str, failures: Sequence[str]) -> VerificationError:
+    """What to raise of a generation that fails these."""
+    return VerificationError(
+        f"{name} was not published, the index that was live still is: {'; '.join(failures)}. Mend the probe "
+        "questions or the settings, or publish anyway with `article-qa rebuild --force`"
+    )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
-
-from index.errors import DamagedIndexError
+from index.errors import BadInputError, DamagedIndexError
 from index.generations import Generations
 from index.library import Library
 from index.manifest import Manifest, read_manifest, verify_files
-from index.snapshot import ROWS, Snapshot
+from index.protocols import PassageSnapshot
+from index.snapshot import Snapshot
 from index.types import PASSAGES_PER_REVISION
 
 
@@ -55,13 +54,61 @@ class GenerationDiff:
         return asdict(self)
 
 
-def list_generations(generations: Generations) -> list[GenerationInfo]:
-    """All of them, oldest first, each read and hashed."""
-    try:
-        live = generations.current()
-    except DamagedIndexError:
-        live = None
-    return [_describe(generations.path(name), is_live=name == live) for name in generations.names()]
+class History(Protocol):
+    """The generations of an index whose models are not loaded."""
+
+    @property
+    def library(self) -> Library: ...
+
+    def live(self) -> GenerationInfo | None:
+        """The live generation, looked through; None when there is none."""
+        ...
+
+    def generations(self) -> list[GenerationInfo]:
+        """All of them, oldest first, each looked through."""
+        ...
+
+    def diff(self, old: str, new: str) -> GenerationDiff:
+        """What came, went and changed from ``old`` to ``new``.
+
+        :raises BadInputError: If there is no such generation.
+        """
+        ...
+
+
+class FolderHistory:
+    """The generations in a folder; to look through one is to hash its files."""
+
+    def __init__(self, library: Library, generations: Generations) -> None:
+        self.library = library
+        self._generations = generations
+
+    def live(self) -> GenerationInfo | None:
+        """:raises DamagedIndexError: If CURRENT names none there is."""
+        name = self._generations.current()
+        return None if name is None else _describe(self._generations.path(name), is_live=True)
+
+    def generations(self) -> list[GenerationInfo]:
+        try:
+            live = self._generations.current()
+        except DamagedIndexError:
+            live = None
+        names = self._generations.names()
+        return [_describe(self._generations.path(name), is_live=name == live) for name in names]
+
+    def diff(self, old: str, new: str) -> GenerationDiff:
+        """:raises DamagedIndexError: If one is damaged."""
+        names = self._generations.names()
+        for name in (old, new):
+            must_be_one_of(name, names)
+        before, after = (Snapshot(self._generations.path(name), title_weight=0.0) for name in (old, new))
+        return compare(self.library, before, after)
+
+
+def must_be_one_of(name: str, names: Sequence[str]) -> None:
+    """:raises BadInputError: If there is no generation of this name."""
+    if name not in names:
+        raise BadInputError(f"there is no generation {name!r}; there are {', '.join(names) or 'none'}")
 
 
 def _describe(folder: Path, *, is_live: bool) -> GenerationInfo:
@@ -97,11 +144,10 @@ def why_not_back_to(name: str, manifest: Manifest, *, embedder_id: str, text_lef
     return None
 
 
-def compare(library: Library, old: Snapshot, new: Snapshot) -> GenerationDiff:
+def compare(library: Library, old: PassageSnapshot, new: PassageSnapshot) -> GenerationDiff:
     """What came, went and changed from ``old`` to ``new``, by article id."""
-    before, after = _first_passages(old), _first_passages(new)
-    gone = _articles(old, [before[some] for some in before.keys() - after.keys()])
-    come = _articles(new, [after[some] for some in after.keys() - before.keys()])
+    before, after = old.revision_ids(), new.revision_ids()
+    gone, come = _articles(old, before - after), _articles(new, after - before)
     # Only changed revisions were looked at: an article on both sides has another one on each.
     return GenerationDiff(
         old.generation,
@@ -112,15 +158,9 @@ def compare(library: Library, old: Snapshot, new: Snapshot) -> GenerationDiff:
     )
 
 
-def _first_passages(snapshot: Snapshot) -> Mapping[int, int]:
-    """The id of one passage of each revision that is found."""
-    ids = np.load(snapshot.folder / ROWS, allow_pickle=False)["passage_id"]
-    live = np.sort(ids[ids >= 0])[::-1]
-    return dict(zip((live // PASSAGES_PER_REVISION).tolist(), live.tolist(), strict=True))
-
-
-def _articles(snapshot: Snapshot, passage_ids: list[int]) -> set[str]:
-    return {passage.article_id for passage in snapshot.fetch(passage_ids)}
+def _articles(snapshot: PassageSnapshot, revision_ids: set[int]) -> set[str]:
+    first_passages = [revision_id * PASSAGES_PER_REVISION for revision_id in revision_ids]
+    return {passage.article_id for passage in snapshot.fetch(first_passages)}
 
 
 def _changed(library: Library, article_ids: set[str]) -> tuple[ChangedArticle, ...]:

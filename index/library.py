@@ -5,13 +5,11 @@ Acknowledged means committed here. A batch is one transaction: all of it is in, 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from index.database import Database
 from index.errors import StorageError
 from index.library_removal import (
     delete_strayed_embeddings,
@@ -22,6 +20,7 @@ from index.library_removal import (
     remove_article,
 )
 from index.library_rows import REVISION_COLUMNS, Revision, insert_revision, mend_revision, read_revision
+from index.sql import Connection, Row, SqlDatabase, marks
 from index.types import Article
 
 __all__ = ["Library", "LibraryCounts", "Revision", "Verdict"]
@@ -39,14 +38,14 @@ class LibraryCounts:
 
 
 class Library:
-    """Articles and their revisions in SQLite. Safe to use from several threads and processes."""
+    """Articles and their revisions in a SQL database. Safe to use from several threads and processes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
     @property
-    def database(self) -> Database:
-        """The file, for what else is kept about revisions in it."""
+    def database(self) -> SqlDatabase:
+        """For what else is kept about revisions in it."""
         return self._database
 
     def accept(self, articles: Sequence[Article]) -> list[Verdict]:
@@ -57,8 +56,9 @@ class Library:
         :raises StorageError: If the batch could not be committed; then none of it is in.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._database.write() as connection:
-            return [_accept_one(connection, article, now) for article in articles]
+        return self._database.transact(
+            lambda connection: [_accept_one(connection, article, now) for article in articles]
+        )
 
     def remove(self, article_ids: Sequence[str]) -> list[str]:
         """Delete the text of every revision of these articles, their cached embeddings, and when they were fetched.
@@ -66,8 +66,9 @@ class Library:
         :return: The ids that were live.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._database.write() as connection:
-            return [article_id for article_id in article_ids if remove_article(connection, article_id, now)]
+        return self._database.transact(
+            lambda connection: [i for i in article_ids if remove_article(connection, i, now)]
+        )
 
     def take_out(self, article_id: str) -> list[Revision]:
         """Like :meth:`remove` for one article, and hand over all that was deleted of it, oldest revision first.
@@ -76,13 +77,16 @@ class Library:
         :raises StorageError: If one of its texts is damaged; then nothing was removed.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._database.write() as connection:
+
+        def take(connection: Connection) -> list[Revision]:
             rows = connection.execute(
                 f"SELECT {REVISION_COLUMNS} FROM revisions WHERE article_id = ? ORDER BY revision_id",  # noqa: S608
                 (article_id,),
             ).fetchall()
             revisions = [read_revision(row) for row in rows]
             return revisions if remove_article(connection, article_id, now) else []
+
+        return self._database.transact(take)
 
     def put_back(self, revisions: Sequence[Revision]) -> None:
         """Store again what :meth:`take_out` gave: ids of the article, texts, dates and their order are as they were.
@@ -91,16 +95,14 @@ class Library:
 
         :raises BadInputError: If the article, or one with its address, was added meanwhile; then nothing is changed.
         """
-        with self._database.write() as connection:
-            put_back(connection, revisions)
+        self._database.transact(lambda connection: put_back(connection, revisions))
 
     def delete_strayed_embeddings(self) -> None:
         """Delete embeddings of removed articles that came after the removal; cheap when there are none."""
         with self._database.read() as connection:
             if not has_strayed_embeddings(connection):
                 return  # without the wait for a lock and for the disk
-        with self._database.write() as connection:
-            delete_strayed_embeddings(connection)
+        self._database.transact(delete_strayed_embeddings)
 
     def indexable_revision_ids(self) -> list[int]:
         """Ids, ascending, of what the index must hold: the current revision of every live article, where of several
@@ -109,9 +111,10 @@ class Library:
 
     def live_texts(self) -> dict[int, tuple[int, ...]]:
         """Each of :meth:`indexable_revision_ids`, ascending, with the other current revisions that have its text."""
+        joined = self._database.dialect.joined.format("r.revision_id")
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT MIN(r.revision_id), GROUP_CONCAT(r.revision_id) FROM articles a "
+                f"SELECT MIN(r.revision_id), {joined} FROM articles a "  # noqa: S608 (constant)
                 "JOIN revisions r ON r.revision_id = a.current_revision "
                 "WHERE a.status = 'live' GROUP BY r.text_hash ORDER BY 1"
             )
@@ -164,19 +167,21 @@ class Library:
 
     def revised_on(self, revision_ids: Sequence[int]) -> dict[int, str]:
         """The ISO date on which each of these revisions was accepted; first revisions are left out."""
-        marks = ", ".join("?" * len(revision_ids))
+        if not revision_ids:
+            return {}
+        accepted = (
+            f"SELECT r.revision_id, r.accepted_at FROM revisions r WHERE r.revision_id IN ({marks(revision_ids)}) "  # noqa: S608 (only marks)
+            "AND EXISTS (SELECT 1 FROM revisions e WHERE e.article_id = r.article_id AND e.revision_id < r.revision_id)"
+        )
         with self._database.read() as connection:
-            rows = connection.execute(
-                f"SELECT r.revision_id, r.accepted_at FROM revisions r WHERE r.revision_id IN ({marks}) AND EXISTS "  # noqa: S608 (only marks)
-                "(SELECT 1 FROM revisions e WHERE e.article_id = r.article_id AND e.revision_id < r.revision_id)",
-                list(revision_ids),
-            )
+            rows = connection.execute(accepted, list(revision_ids))
             return {int(revision_id): str(accepted_at)[:10] for revision_id, accepted_at in rows}
 
     def counts(self) -> LibraryCounts:
         with self._database.read() as connection:
             live, removed = connection.execute(
-                "SELECT COALESCE(SUM(status = 'live'), 0), COALESCE(SUM(status = 'removed'), 0) FROM articles"
+                "SELECT COUNT(CASE WHEN status = 'live' THEN 1 END), COUNT(CASE WHEN status = 'removed' THEN 1 END) "
+                "FROM articles"
             ).fetchone()
             revisions = connection.execute("SELECT COUNT(*) FROM revisions").fetchone()[0]
         return LibraryCounts(int(live), int(revisions), int(removed))
@@ -188,24 +193,23 @@ class Library:
         :raises StorageError: If one of the ids was never given here.
         """
         with self._database.read() as connection:
-            row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'revisions'").fetchone()
-        highest = int(row[0]) if row is not None else 0
+            row = connection.execute(self._database.dialect.highest_revision).fetchone()
+        highest = int(row[0] or 0) if row is not None else 0
         if max(revision_ids, default=0) > highest:
             raise StorageError(
-                f"{self._database.path} is not what {holder} was built from: it is empty, damaged or an older copy; "
+                f"{self._database.name} is not what {holder} was built from: it is empty, damaged or an older copy; "
                 "restore it from a backup, or run `article-qa rebuild --full` to index what it holds now"
             )
 
     def check(self) -> list[str]:
         """Read everything; one line a problem, none when all is well."""
         with self._database.read() as connection:
-            problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
-            problems += [
-                f"a row of {row[0]} belongs to no {row[2]}" for row in connection.execute("PRAGMA foreign_key_check")
+            problems = [
+                str(row[0]) for statement in self._database.dialect.problems for row in connection.execute(statement)
             ]
             strayed = connection.execute(
-                "SELECT article_id FROM articles a WHERE status = 'live' AND current_revision IS NOT "
-                "(SELECT MAX(revision_id) FROM revisions r WHERE r.article_id = a.article_id)"
+                "SELECT article_id FROM articles a WHERE status = 'live' AND COALESCE(current_revision, 0) <> "
+                "(SELECT COALESCE(MAX(revision_id), -1) FROM revisions r WHERE r.article_id = a.article_id)"
             )
             problems += [f"article {row[0]} has lost its newest revision; add the article again" for row in strayed]
             rows = connection.execute(f"SELECT {REVISION_COLUMNS} FROM revisions")  # noqa: S608
@@ -221,7 +225,7 @@ def _qualified(table: str) -> str:
     return ", ".join(f"{table}.{name}" for name in REVISION_COLUMNS.split(", "))
 
 
-def _accept_one(connection: sqlite3.Connection, article: Article, now: str) -> Verdict:
+def _accept_one(connection: Connection, article: Article, now: str) -> Verdict:
     if article.url is not None:
         readmit_address(connection, article.url)
     known = _find(connection, article)
@@ -248,22 +252,23 @@ def _accept_one(connection: sqlite3.Connection, article: Article, now: str) -> V
     return "duplicate" if is_duplicate else "added"
 
 
-def _find(connection: sqlite3.Connection, article: Article) -> sqlite3.Row | None:
+def _find(connection: Connection, article: Article) -> Row | None:
     """The article with this url, else with this id; with the id and the content hash of its current revision."""
-    row: sqlite3.Row | None = connection.execute(
+    row: Row | None = connection.execute(
         "SELECT a.article_id, a.status, r.revision_id, r.content_hash FROM articles a "
         "LEFT JOIN revisions r ON r.revision_id = a.current_revision "
-        "WHERE a.url = :url OR a.article_id = :id ORDER BY a.url IS :url DESC LIMIT 1",
+        "WHERE a.url = :url OR a.article_id = :id ORDER BY CASE WHEN a.url = :url THEN 0 ELSE 1 END LIMIT 1",
         {"url": article.url, "id": article.article_id},
     ).fetchone()
     return row
 
 
-def _is_text_live(connection: sqlite3.Connection, text_hash: str) -> bool:
+def _is_text_live(connection: Connection, text_hash: str) -> bool:
     # Cross-joined, and by the article's key: SQLite would rather go through all articles, for every one that comes.
     row = connection.execute(
-        "SELECT 1 FROM revisions r CROSS JOIN articles a ON a.article_id = r.article_id "
-        "WHERE r.text_hash = ? AND a.current_revision = r.revision_id AND a.status = 'live' LIMIT 1",
+        "SELECT 1 FROM revisions r CROSS JOIN articles a "
+        "WHERE a.article_id = r.article_id AND r.text_hash = ? AND a.current_revision = r.revision_id "
+        "AND a.status = 'live' LIMIT 1",
         (text_hash,),
     ).fetchone()
     return row is not None

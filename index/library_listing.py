@@ -6,17 +6,16 @@ texts where they are.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal, TypeVar, cast, get_args
 
-from index.database import Database
 from index.dates import parse_date
 from index.errors import BadInputError
 from index.library_rows import REVISION_COLUMNS, Revision, read_revision
+from index.sql import Connection, Dialect, SqlDatabase
 
 Sort = Literal["newest", "oldest", "added", "title", "source"]
 """Newest and oldest by publication, undated articles last; "added": what came in last comes first."""
@@ -31,10 +30,9 @@ _ORDERS: Mapping[str, str] = {
     "newest": "r.published_at IS NULL, r.published_at DESC, r.revision_id DESC",
     "oldest": "r.published_at IS NULL, r.published_at, r.revision_id",
     "added": "r.accepted_at DESC, r.revision_id DESC",
-    "title": "r.title COLLATE NOCASE, r.revision_id DESC",
+    "title": "{title}, r.revision_id DESC",
     "source": (
-        "COALESCE(r.source, '') = '', r.source COLLATE NOCASE, r.published_at IS NULL, r.published_at DESC, "
-        "r.revision_id DESC"
+        "COALESCE(r.source, '') = '', {source}, r.published_at IS NULL, r.published_at DESC, r.revision_id DESC"
     ),
 }
 _LIVE = "FROM articles a JOIN revisions r ON r.revision_id = a.current_revision WHERE a.status = 'live'"
@@ -101,9 +99,9 @@ class ArrivalCount:
 
 
 class LibraryListing:
-    """Reads from the library's file. Safe to use from several threads and processes."""
+    """Reads from the library. Safe to use from several threads and processes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
         self._lock = threading.Lock()
         # What every open page asks for whenever the articles change: each is counted once.
@@ -117,15 +115,19 @@ class LibraryListing:
 
         :raises BadInputError: If offset, limit, sort or a date is not acceptable.
         """
+        dialect = self._database.dialect
         _check_page(offset, limit)
         if sort not in _ORDERS:
             raise BadInputError(f"sort={_shown(sort)}; expected one of {', '.join(get_args(Sort))}")
-        matching = _matching(filters)
+        matching = _matching(filters, dialect)
+        order = _ORDERS[sort].format(
+            title=dialect.without_case.format("r.title"), source=dialect.without_case.format("COALESCE(r.source, '')")
+        )
         with self._database.read() as connection:
             total = connection.execute(f"SELECT COUNT(*) {matching.sql}", matching.values).fetchone()[0]
             # The ids first: sorting whole rows would carry every text along.
             ids = connection.execute(
-                f"SELECT r.revision_id {matching.sql} ORDER BY {_ORDERS[sort]} LIMIT :limit OFFSET :offset",
+                f"SELECT r.revision_id {matching.sql} ORDER BY {order} LIMIT :limit OFFSET :offset",
                 {**matching.values, "limit": limit, "offset": offset},
             ).fetchall()
             rows = [
@@ -139,10 +141,11 @@ class LibraryListing:
 
     def sources(self) -> list[tuple[str, int]]:
         """Every source with its number of live articles, most first; "" at the end stands for articles without one."""
+        source = "COALESCE(r.source, '')"
+        without_case = self._database.dialect.without_case.format(source)
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT COALESCE(r.source, ''), COUNT(*) {_LIVE} GROUP BY 1 "
-                "ORDER BY COALESCE(r.source, '') = '', 2 DESC, 1 COLLATE NOCASE, 1"
+                f"SELECT {source}, COUNT(*) {_LIVE} GROUP BY {source} ORDER BY {source} = '', 2 DESC, {without_case}, 1"
             ).fetchall()
         return [(str(source), int(num_articles)) for source, num_articles in rows]
 
@@ -154,9 +157,9 @@ class LibraryListing:
         """
         if not 1 <= num_days <= MAX_DAYS:
             raise BadInputError(f"num_days={num_days}; expected 1 to {MAX_DAYS}")
-        matching = _matching(filters)
+        matching = _matching(filters, self._database.dialect)
 
-        def count(connection: sqlite3.Connection) -> list[DayCount]:
+        def count(connection: Connection) -> list[DayCount]:
             newest = connection.execute(f"SELECT MAX(r.published_at) {matching.sql}", matching.values).fetchone()[0]
             if newest is None:
                 return []
@@ -198,9 +201,11 @@ class LibraryListing:
         """
         _check_page(0, limit)
 
-        def count(connection: sqlite3.Connection) -> list[ArrivalCount]:
+        def count(connection: Connection) -> list[ArrivalCount]:
             rows = connection.execute(
-                "SELECT SUBSTR(r.accepted_at, 1, 16), SUM(r.revision_id = f.first), SUM(r.revision_id > f.first) "
+                "SELECT SUBSTR(r.accepted_at, 1, 16), "
+                "COUNT(CASE WHEN r.revision_id = f.first THEN 1 END), "
+                "COUNT(CASE WHEN r.revision_id > f.first THEN 1 END) "
                 "FROM revisions r JOIN (SELECT article_id, MIN(revision_id) AS first FROM revisions "
                 "GROUP BY article_id) f ON f.article_id = r.article_id GROUP BY 1 ORDER BY 1 DESC LIMIT ?",
                 (limit,),
@@ -209,11 +214,10 @@ class LibraryListing:
 
         return list(self._once(("arrivals", limit), count))
 
-    def _once(self, name: object, count: Callable[[sqlite3.Connection], list[_Counted]]) -> list[_Counted]:
+    def _once(self, name: object, count: Callable[[Connection], list[_Counted]]) -> list[_Counted]:
         """What ``count`` gives, or gave since the last time that a revision came or went."""
         with self._database.read() as connection:
-            # Changes whenever a revision comes or goes: ids are never given twice.
-            state = tuple(connection.execute("SELECT COUNT(*), MAX(revision_id) FROM revisions").fetchone())
+            state = tuple(connection.execute(self._database.dialect.state).fetchone())
             with self._lock:
                 if self._counted_of == state and name in self._counted:
                     return cast("list[_Counted]", self._counted[name])
@@ -234,13 +238,13 @@ class _Matching:
     values: dict[str, object] = field(default_factory=dict)
 
 
-def _matching(filters: ListFilters) -> _Matching:
+def _matching(filters: ListFilters, dialect: Dialect) -> _Matching:
     filters = filters.checked()
     conditions, values = [_LIVE], dict[str, object]()
     if filters.query:
         escaped = filters.query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values["query"] = f"%{escaped}%"
-        some = " OR ".join(f"r.{name} LIKE :query ESCAPE '\\'" for name in ("title", "source", "url"))
+        some = " OR ".join(f"r.{name} {dialect.like} :query ESCAPE '\\'" for name in ("title", "source", "url"))
         conditions.append(f"({some})")
     if filters.source is not None:
         values["source"] = filters.source

@@ -6,16 +6,16 @@ Every statement runs in the caller's transaction: an article is removed with all
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Sequence
 
 from index.errors import BadInputError
 from index.library_rows import Revision, insert_revision
+from index.sql import Connection
 
 _OF_REMOVED = "article_id IN (SELECT article_id FROM articles WHERE status = 'removed')"
 
 
-def remove_article(connection: sqlite3.Connection, article_id: str, now: str) -> bool:
+def remove_article(connection: Connection, article_id: str, now: str) -> bool:
     """Delete every revision of an article, its embeddings and what was noted of its addresses.
 
     Of the addresses only hashes stay, so that a source that is read again does not bring the article back.
@@ -34,12 +34,13 @@ def remove_article(connection: sqlite3.Connection, article_id: str, now: str) ->
     connection.execute("DELETE FROM embeddings WHERE article_id = ?", (article_id,))
     connection.executemany("DELETE FROM fetches WHERE url = ?", [(url,) for url in urls])
     connection.executemany(
-        "INSERT OR IGNORE INTO removed_addresses (url_hash) VALUES (?)", [(_url_hash(url),) for url in urls]
+        "INSERT INTO removed_addresses (url_hash) VALUES (?) ON CONFLICT DO NOTHING",
+        [(_url_hash(url),) for url in urls],
     )
     return True
 
 
-def put_back(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> None:
+def put_back(connection: Connection, revisions: Sequence[Revision]) -> None:
     """Store the revisions of one removed article again, oldest first, each with the time at which it was accepted.
 
     :raises BadInputError: If the article, or one with its address, is live again.
@@ -66,7 +67,7 @@ def put_back(connection: sqlite3.Connection, revisions: Sequence[Revision]) -> N
     )
 
 
-def has_strayed_embeddings(connection: sqlite3.Connection) -> bool:
+def has_strayed_embeddings(connection: Connection) -> bool:
     """Whether embeddings of a removed article are there: a build may have finished them after it was removed.
 
     Costs a look-up for each removed article, however many live ones there are.
@@ -75,12 +76,12 @@ def has_strayed_embeddings(connection: sqlite3.Connection) -> bool:
     return bool(row[0])
 
 
-def delete_strayed_embeddings(connection: sqlite3.Connection) -> None:
+def delete_strayed_embeddings(connection: Connection) -> None:
     """Delete the embeddings of every removed article."""
     connection.execute(f"DELETE FROM embeddings WHERE {_OF_REMOVED}")  # noqa: S608 (constant)
 
 
-def is_removed(connection: sqlite3.Connection, article_id: str | None, url: str | None) -> bool:
+def is_removed(connection: Connection, article_id: str | None, url: str | None) -> bool:
     """Whether an article of this id or address was removed, and none of it accepted since."""
     row = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM articles WHERE article_id = ? AND status = 'removed') "
@@ -90,12 +91,12 @@ def is_removed(connection: sqlite3.Connection, article_id: str | None, url: str 
     return bool(row[0])
 
 
-def readmit_address(connection: sqlite3.Connection, url: str) -> None:
+def readmit_address(connection: Connection, url: str) -> None:
     """An article of this address was accepted: it is as if none had been removed."""
     connection.execute("DELETE FROM removed_addresses WHERE url_hash = ?", (_url_hash(url),))
 
 
-def _urls(connection: sqlite3.Connection, article_id: str) -> list[str]:
+def _urls(connection: Connection, article_id: str) -> list[str]:
     """Every address that a live article has or had."""
     rows = connection.execute(
         "SELECT url FROM articles WHERE article_id = :id AND url IS NOT NULL "

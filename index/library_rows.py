@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from dataclasses import dataclass
 
 from index.errors import StorageError
+from index.sql import Connection, Row
 from index.types import Article
 
 REVISION_COLUMNS = (
@@ -30,16 +30,17 @@ class Revision:
     accepted_at: str
 
 
-def insert_revision(connection: sqlite3.Connection, article: Article, article_id: str, accepted_at: str) -> int:
+def insert_revision(connection: Connection, article: Article, article_id: str, accepted_at: str) -> int:
     """:return: The revision's id."""
-    cursor = connection.execute(
-        f"INSERT INTO revisions ({', '.join(_SEALED)}, seal) VALUES ({', '.join('?' * len(_SEALED))}, ?)",  # noqa: S608 (constant names)
+    row = connection.execute(
+        f"INSERT INTO revisions ({', '.join(_SEALED)}, seal) VALUES ({', '.join('?' * len(_SEALED))}, ?) "  # noqa: S608 (constant names)
+        "RETURNING revision_id",
         _values(article, article_id, accepted_at),
-    )
-    return int(cursor.lastrowid or 0)
+    ).fetchone()
+    return int(row[0])
 
 
-def mend_revision(connection: sqlite3.Connection, revision_id: int, article: Article, article_id: str) -> None:
+def mend_revision(connection: Connection, revision_id: int, article: Article, article_id: str) -> None:
     """Store again what the disk damaged of a revision; touches nothing when it is whole.
 
     :param article_id: Of the article that the revision is of; the row's own may be what was damaged.
@@ -58,7 +59,7 @@ def mend_revision(connection: sqlite3.Connection, revision_id: int, article: Art
         )
 
 
-def read_article(row: sqlite3.Row) -> Article:
+def read_article(row: Row) -> Article:
     """:raises StorageError: If the row is not what was written."""
     text = str(row["text"])
     try:
@@ -81,7 +82,7 @@ def read_article(row: sqlite3.Row) -> Article:
     )
 
 
-def read_revision(row: sqlite3.Row) -> Revision:
+def read_revision(row: Row) -> Revision:
     """:raises StorageError: If the row is not what was written."""
     return Revision(int(row["revision_id"]), read_article(row), row["accepted_at"])
 

@@ -1,4 +1,4 @@
-"""Keeps signatures of revisions and which are near-duplicates, in the library's file; knows not how they are compared.
+"""Keeps signatures of revisions and which are near-duplicates, beside the library; knows not how they are compared.
 
 A revision with a signature was compared with all that had one before it: both are written in one transaction. What
 belongs to a revision goes with it when it is removed.
@@ -6,15 +6,14 @@ belongs to a revision goes with it when it is removed.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
-from index.database import Database
 from index.near_duplicates import VERSION, Signature
+from index.sql import Connection, Row, SqlDatabase, marks
 from index.types import ClusterMember
 
 _MAX_VARIABLES = 500  # below SQLite's limit on bound parameters in any build
@@ -44,7 +43,7 @@ class Compared:
 class NearDuplicateStore:
     """Written by one builder at a time."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
     def compared(self) -> set[int]:
@@ -55,37 +54,26 @@ class NearDuplicateStore:
 
     def forget(self, revision_ids: Iterable[int]) -> None:
         """Delete what is known of revisions that are no longer current."""
-        with self._database.write() as connection:
-            for revision_id in revision_ids:
+        ids = list(revision_ids)
+
+        def forget(connection: Connection) -> None:
+            for revision_id in ids:
                 _forget(connection, revision_id)
+
+        self._database.transact(forget)
 
     def put(self, batch: Iterable[Compared]) -> None:
         """Store what was found out, in one transaction. Revisions removed meanwhile are left out."""
-        with self._database.write() as connection:
-            for item in batch:
-                if not _exists(connection, item.revision_id):
-                    continue
-                _forget(connection, item.revision_id)  # what another version left
-                values = b"" if item.signature is None else item.signature.astype("<u4").tobytes()
-                connection.execute(
-                    "INSERT INTO signatures (revision_id, signature) VALUES (?, ?)",
-                    (item.revision_id, _HEAD + values),
-                )
-                connection.executemany(
-                    "INSERT OR IGNORE INTO signature_bands (band, revision_id) VALUES (?, ?)",
-                    [(band, item.revision_id) for band in item.bands],
-                )
-                connection.executemany(
-                    "INSERT INTO near_duplicates (revision_id, other_revision_id) VALUES (?, ?)",
-                    [(item.revision_id, other) for other in item.near_duplicates if _exists(connection, other)],
-                )
+        items = list(batch)
+        self._database.transact(lambda connection: _put_all(connection, items))
 
     def candidates(self, bands: Sequence[int], limit: int) -> list[int]:
         """Revisions that share a band, those that share most first, then the newest."""
-        marks = ",".join("?" * len(bands))
+        if not bands:
+            return []
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT revision_id FROM signature_bands WHERE band IN ({marks}) "  # noqa: S608
+                f"SELECT revision_id FROM signature_bands WHERE band IN ({marks(bands)}) "  # noqa: S608
                 "GROUP BY revision_id ORDER BY COUNT(*) DESC, revision_id DESC LIMIT ?",
                 (*bands, limit),
             )
@@ -117,20 +105,38 @@ class NearDuplicateStore:
             rows = connection.execute("SELECT revision_id, other_revision_id FROM near_duplicates ORDER BY 1, 2")
             return [(int(row[0]), int(row[1])) for row in rows]
 
-    def _rows(self, selecting: str, revision_ids: Iterable[int]) -> Iterator[sqlite3.Row]:
+    def _rows(self, selecting: str, revision_ids: Iterable[int]) -> Iterator[Row]:
         ids = iter(revision_ids)
         with self._database.read() as connection:
             while some := list(islice(ids, _MAX_VARIABLES)):
-                marks = ",".join("?" * len(some))
-                yield from connection.execute(f"{selecting} IN ({marks})", some).fetchall()
+                yield from connection.execute(f"{selecting} IN ({marks(some)})", some).fetchall()
 
 
-def _exists(connection: sqlite3.Connection, revision_id: int) -> bool:
+def _put_all(connection: Connection, items: Sequence[Compared]) -> None:
+    for item in items:
+        if not _exists(connection, item.revision_id):
+            continue
+        _forget(connection, item.revision_id)  # what another version left
+        values = b"" if item.signature is None else item.signature.astype("<u4").tobytes()
+        connection.execute(
+            "INSERT INTO signatures (revision_id, signature) VALUES (?, ?)", (item.revision_id, _HEAD + values)
+        )
+        connection.executemany(
+            "INSERT INTO signature_bands (band, revision_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(band, item.revision_id) for band in item.bands],
+        )
+        connection.executemany(
+            "INSERT INTO near_duplicates (revision_id, other_revision_id) VALUES (?, ?)",
+            [(item.revision_id, other) for other in item.near_duplicates if _exists(connection, other)],
+        )
+
+
+def _exists(connection: Connection, revision_id: int) -> bool:
     row = connection.execute("SELECT 1 FROM revisions WHERE revision_id = ?", (revision_id,)).fetchone()
     return row is not None
 
 
-def _forget(connection: sqlite3.Connection, revision_id: int) -> None:
+def _forget(connection: Connection, revision_id: int) -> None:
     for statement in (
         "DELETE FROM signatures WHERE revision_id = ?",
         "DELETE FROM signature_bands WHERE revision_id = ?",

@@ -14,7 +14,7 @@ from index.errors import DamagedIndexError
 from index.generations import Generations
 from index.lexical_segments import superseded_revisions
 from index.manifest import Manifest, read_manifest, verify_files
-from index.snapshot import LEXICAL, open_dense, read_sources
+from index.snapshot import LEXICAL, open_dense, read_sources, revision_ids
 from index.types import PASSAGES_PER_REVISION, IntArray
 
 
@@ -83,12 +83,6 @@ def _open(folder: Path, manifest: Manifest, generations: Generations) -> Parent:
     else:
         superseded = frozenset(manifest.superseded)
     return Parent(folder, manifest, dense, read_sources(folder), read_clusters(folder), superseded)
-
-
-def revision_ids(rows: RowArray) -> set[int]:
-    """The revisions whose passages are found."""
-    ids = rows["passage_id"]
-    return set(np.unique(ids[ids >= 0] // PASSAGES_PER_REVISION).tolist())
 
 
 def dead_revision_ids(rows: RowArray) -> set[int]:

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from index.clusters import CLUSTERS, read_clusters
-from index.database import Database
 from index.errors import DamagedIndexError
 from index.generations import Generations
 from index.lexical_segments import superseded_revisions
 from index.manifest import Manifest, read_manifest, verify_files
-from index.parent import dead_revision_ids, revision_ids
-from index.snapshot import LEXICAL, ROWS
+from index.parent import dead_revision_ids
+from index.snapshot import LEXICAL, ROWS, revision_ids
+from index.sql import SqlDatabase
 
 _MAX_VARIABLES = 500  # below SQLite's limit on bound parameters in any build
 
@@ -25,7 +25,7 @@ _MAX_VARIABLES = 500  # below SQLite's limit on bound parameters in any build
 class RemovedText:
     """Remembers what each generation holds, which never changes. Safe to use from several threads."""
 
-    def __init__(self, database: Database, generations: Generations) -> None:
+    def __init__(self, database: SqlDatabase, generations: Generations) -> None:
         self._database = database
         self._generations = generations
         self._held: dict[str, frozenset[int] | None] = {}
@@ -40,12 +40,13 @@ class RemovedText:
         names = [*self._generations.names(), *self._generations.doomed()]
         identities = {name: self._generations.identity(name) for name in names}
         with self._database.read() as connection:
-            # Changes whenever a revision comes or goes: ids are never given twice.
-            state = (identities, *connection.execute("SELECT COUNT(*), MAX(revision_id) FROM revisions").fetchone())
+            state = (identities, *connection.execute(self._database.dialect.state).fetchone())
             if self._answer[0] == state:
                 return list(self._answer[1])
             stored = {int(row[0]) for row in connection.execute("SELECT revision_id FROM revisions")}
-            was_any_removed = _was_any_removed(connection.execute("SELECT seq FROM sqlite_sequence").fetchone(), stored)
+            was_any_removed = _was_any_removed(
+                connection.execute(self._database.dialect.highest_revision).fetchone(), stored
+            )
         left = [
             name
             for name, identity in identities.items()

@@ -14,8 +14,8 @@ import numpy as np
 from index.different_passages import different_passages
 from index.embedder import QueryEmbedder
 from index.lexical import day_of
+from index.protocols import PassageSnapshot
 from index.recency import DayRange, date_prior
-from index.snapshot import Snapshot
 from index.types import Candidate, Filters, FloatArray, Passage, RetrievedPassage
 
 _MIN_RANGE = 0.1
@@ -44,7 +44,7 @@ class Retriever:
 
     def retrieve(
         self,
-        snapshot: Snapshot,
+        snapshot: PassageSnapshot,
         question: str,
         k: int,
         *,
@@ -81,7 +81,9 @@ class Retriever:
         ]
 
 
-def _retrieved(snapshot: Snapshot, passage: Passage, rank: int, candidate: Candidate, score: float) -> RetrievedPassage:
+def _retrieved(
+    snapshot: PassageSnapshot, passage: Passage, rank: int, candidate: Candidate, score: float
+) -> RetrievedPassage:
     also_in = snapshot.also_in(passage.revision_id)
     return RetrievedPassage(
         passage,

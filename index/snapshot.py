@@ -16,7 +16,7 @@ from index.errors import DamagedIndexError
 from index.lexical import LexicalIndex, day_of
 from index.manifest import Manifest, read_manifest, verify_files
 from index.proven import ProvenFiles
-from index.types import Candidate, ClusterMember, Filters, FloatArray, IntArray, Passage
+from index.types import PASSAGES_PER_REVISION, Candidate, ClusterMember, Filters, FloatArray, IntArray, Passage
 
 LEXICAL = "lexical"
 ROWS = "rows.npy"
@@ -121,6 +121,10 @@ class Snapshot:
         """Every passage, by revision and place in the article; for small collections."""
         return sorted(self._lexical.all_passages(), key=lambda passage: passage.passage_id)
 
+    def revision_ids(self) -> set[int]:
+        """The revisions whose passages are found."""
+        return revision_ids(self._dense.rows)
+
     def question_terms(self, text: str) -> list[str]:
         """Distinct stems of a question that carry meaning."""
         return self._lexical.question_terms(text)
@@ -153,6 +157,12 @@ def open_dense(folder: Path, manifest: Manifest, proven: ProvenFiles | None = No
     if rows.dtype != ROW_DTYPE:
         raise DamagedIndexError(f"{folder.name}: {ROWS} has type {rows.dtype}")
     return load_dense(folder, rows, DenseInfo(**manifest.dense), proven)
+
+
+def revision_ids(rows: RowArray) -> set[int]:
+    """The revisions whose passages are found."""
+    ids = rows["passage_id"]
+    return set(np.unique(ids[ids >= 0] // PASSAGES_PER_REVISION).tolist())
 
 
 def read_sources(folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.add_reports import AddReports
+from index.base_collection import BaseCollection
 from index.builder import Builder
 from index.chunker import Chunker, ChunkerSettings
 from index.collection import Collection
@@ -15,26 +16,28 @@ from index.database import Database
 from index.embedder import Embedder
 from index.embedding_cache import EmbeddingCache
 from index.fetching import AddressPolicy, Fetcher, FetchLimits, PoliteFetcher, WebFetcher
+from index.generation_list import FolderHistory, History
 from index.generations import Generations
 from index.library import Library
 from index.model_files import find_embedder, hidden_size, weights_sha256
-from index.retriever import FusionSettings, Retriever
+from index.protocols import NamesArticles, PassageSnapshot
 from index.sources.fetch_log import FetchLog
 from index.sources.intake import AddressIntake, Taken
+from index.sql import SqlDatabase
 from qa.config import Config, EmbedderConfig, FetchConfig, ReaderConfig
 from qa.configured_generator import LoadProgress, build_generator, no_load_progress
+from qa.configured_pipeline import build_pipeline
 from qa.evidence import EvidenceReader
 from qa.generators.protocol import Generator
 from qa.kept import Kept
+from qa.kept_file import KeptFile, KeptStore
 from qa.lazy_embedder import LazyEmbedder
 from qa.lazy_reader import LazyReader
 from qa.packaged_reader import PACKAGED_READER_ID, packaged_reader_path
-from qa.pipeline import Pipeline, PipelineSettings, SnapshotSource
+from qa.pipeline import Pipeline
 from qa.probes import probe_verifier
-from qa.revision_dates import RevisedOn
 from qa.source_schedule import ScheduledSource, SourceSchedule
 from qa.source_status import SourceStatusFile
-from qa.span_answer import EvidenceWeights
 from qa.web_addresses import WebAddresses
 
 
@@ -42,7 +45,7 @@ from qa.web_addresses import WebAddresses
 class Parts:
     """What a running Article QA is made of; ``generator`` is None for evidence only."""
 
-    collection: Collection
+    collection: BaseCollection
     pipeline: Pipeline
     embedder: Embedder
     generator: Generator | None
@@ -63,10 +66,10 @@ def build_parts(
     :raises ArticleQAError: If a model or the data folder is not usable.
     """
     progress("opening the library", 0, 1)
-    database = Database(config.data_dir / "library.sqlite")
+    build_library_database(config)  # first: what is wrong with it shows before models are loaded
     progress("loading the embedding model", 0, 1)
     embedder = build_embedder(config.embedder) if with_embedder else lazy_embedder(config.embedder)
-    collection = build_collection(config, database, embedder)
+    collection = open_collection(config, embedder)
     progress("opening the index", 0, 1)
     collection.snapshot()
     progress("loading the evidence reader", 0, 1)
@@ -76,10 +79,15 @@ def build_parts(
     return Parts(collection, pipeline, embedder, generator)
 
 
-def build_library(config: Config) -> tuple[Library, Generations]:
-    """The stores alone, for commands that need no model."""
-    library = Library(Database(config.data_dir / "library.sqlite"))
-    return library, Generations(config.data_dir / "index", keep=config.index.keep_generations)
+def build_history(config: Config) -> History:
+    """The library and the generations alone, for commands that need no model."""
+    if config.index.url is not None:
+        # Imported here: it needs an extra that only those install who configure it.
+        from qa.configured_postgres import history_of
+
+        return history_of(config)
+    library = Library(build_library_database(config))
+    return FolderHistory(library, Generations(config.data_dir / "index", keep=config.index.keep_generations))
 
 
 def build_embedder(config: EmbedderConfig) -> Embedder:
@@ -102,30 +110,64 @@ def lazy_embedder(config: EmbedderConfig) -> Embedder:
     return LazyEmbedder(model_id, hidden_size(path), lambda: build_embedder(config))
 
 
+def build_library_database(config: Config) -> SqlDatabase:
+    """What holds the articles, and what else is kept about them.
+
+    :raises StorageError: If it cannot be opened or reached.
+    """
+    if config.index.url is not None:
+        from qa.configured_postgres import database_of
+
+        return database_of(config)
+    return Database(config.data_dir / "library.sqlite")
+
+
+def open_collection(config: Config, embedder: Embedder) -> BaseCollection:
+    """The articles and the index, wherever the configuration says that they are."""
+    if config.index.url is None:
+        return build_collection(config, Database(config.data_dir / "library.sqlite"), embedder)
+    from qa.configured_postgres import collection_of
+
+    return collection_of(
+        config, embedder, _chunker(config, embedder), verify=_verifier(config, embedder), mentions=_mentions(config)
+    )
+
+
 def build_collection(config: Config, database: Database, embedder: Embedder) -> Collection:
+    """The embedded collection, whatever the configuration says of servers."""
     library = Library(database)
     generations = Generations(config.data_dir / "index", keep=config.index.keep_generations)
-    settings = ChunkerSettings(config.chunker.min_tokens, config.chunker.max_tokens)
     builder = Builder(
         library,
         generations,
         EmbeddingCache(database, model_id=embedder.model_id, dim=embedder.dim),
         embedder,
-        Chunker(embedder.count_tokens, settings),
+        _chunker(config, embedder),
         flat_limit=config.index.flat_limit,
-    )
-    verify = probe_verifier(
-        config.data_dir / "probes.jsonl",
-        lambda source: build_pipeline(config, source, embedder, lazy_reader(config.reader), None),
     )
     return Collection(
         library,
         generations,
         builder,
         title_weight=config.retrieval.title_weight,
-        verify=verify,
-        mentions=(build_reports(config), build_kept(config).removal),
+        verify=_verifier(config, embedder),
+        mentions=_mentions(config),
     )
+
+
+def _chunker(config: Config, embedder: Embedder) -> Chunker:
+    return Chunker(embedder.count_tokens, ChunkerSettings(config.chunker.min_tokens, config.chunker.max_tokens))
+
+
+def _verifier(config: Config, embedder: Embedder) -> Callable[[PassageSnapshot], list[str]]:
+    return probe_verifier(
+        config.data_dir / "probes.jsonl",
+        lambda source: build_pipeline(config, source, embedder, lazy_reader(config.reader), None),
+    )
+
+
+def _mentions(config: Config) -> Sequence[NamesArticles]:
+    return (build_reports(config), build_kept(config).removal)
 
 
 def build_reports(config: Config) -> AddReports:
@@ -135,8 +177,13 @@ def build_reports(config: Config) -> AddReports:
 
 def build_kept(config: Config) -> Kept:
     """What people keep beside the library: conversations and feedback."""
-    return Kept.at(
-        config.data_dir / "conversations.sqlite",
+    store: KeptStore = KeptFile(config.data_dir / "conversations.sqlite")
+    if config.index.url is not None:
+        from qa.configured_postgres import kept_of
+
+        store = kept_of(config)
+    return Kept.over(
+        store,
         is_on=config.serve.keep_conversations,
         max_conversations=config.serve.max_conversations,
         max_days=config.serve.keep_conversations_days,
@@ -154,9 +201,9 @@ def build_fetcher(config: FetchConfig) -> WebFetcher:
     return PoliteFetcher(Fetcher(policy=AddressPolicy(config.ports, config.allowed_networks), limits=limits))
 
 
-def build_intake(config: Config, collection: Collection) -> AddressIntake:
+def build_intake(config: Config, collection: BaseCollection) -> AddressIntake:
     """What reads web addresses into the collection."""
-    fetch_log = FetchLog(Database(config.data_dir / "library.sqlite"))
+    fetch_log = FetchLog(build_library_database(config))
     return AddressIntake(collection, build_fetcher(config.fetch), fetch_log)
 
 
@@ -173,7 +220,7 @@ def source_statuses(config: Config) -> SourceStatusFile:
 
 def build_schedule(
     config: Config,
-    collection: Collection,
+    collection: BaseCollection,
     sources: Sequence[ScheduledSource],
     on_taken: Callable[[ScheduledSource, Taken], None] = lambda source, taken: None,
 ) -> SourceSchedule:
@@ -182,7 +229,9 @@ def build_schedule(
     return SourceSchedule(sources, collection, intake, source_statuses(config), on_taken=on_taken)
 
 
-def build_addresses(config: Config, collection: Collection, sources: Sequence[ScheduledSource] = ()) -> WebAddresses:
+def build_addresses(
+    config: Config, collection: BaseCollection, sources: Sequence[ScheduledSource] = ()
+) -> WebAddresses:
     """What reads addresses that people enter.
 
     :param sources: Those that are read again already.
@@ -217,40 +266,3 @@ def _reader_id(config: ReaderConfig) -> str:
     if config.model == "packaged":
         return PACKAGED_READER_ID
     return f"{path.name}@{weights_sha256(path)[:12]}" if path.is_dir() else config.model
-
-
-def build_pipeline(
-    config: Config,
-    source: SnapshotSource,
-    embedder: Embedder,
-    reader: EvidenceReader,
-    generator: Generator | None,
-    revised_on: RevisedOn | None = None,
-) -> Pipeline:
-    """:param revised_on: See :class:`qa.pipeline.Pipeline`."""
-    retrieval, answer = config.retrieval, config.answer
-    fusion = FusionSettings(
-        depth=retrieval.depth,
-        dense_weight=retrieval.dense_weight,
-        recency_weight=retrieval.recency_weight,
-        half_life_days=retrieval.half_life_days,
-    )
-    settings = PipelineSettings(
-        num_candidates=config.reader.num_candidates,
-        num_passages=retrieval.num_passages,
-        evidence_chars=answer.evidence_chars,
-        small_collection_chars=answer.small_collection_chars,
-        min_confidence=answer.min_confidence,
-        min_fast_confidence=answer.min_fast_confidence,
-        write_sentence=answer.write_sentence,
-    )
-    return Pipeline(
-        source,
-        Retriever(embedder, fusion),
-        reader,
-        generator,
-        weights=EvidenceWeights(half_life_days=retrieval.half_life_days),
-        embedder_id=embedder.model_id,
-        settings=settings,
-        revised_on=revised_on,
-    )

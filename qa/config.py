@@ -1,7 +1,7 @@
 """Reads and checks the configuration; knows nothing of the objects built from it.
 
 Sources, later ones win: defaults, ``article-qa.toml`` (in the working folder, or named by ARTICLE_QA_CONFIG), the
-environment (ARTICLE_QA_DATA_DIR, ARTICLE_QA_CACHE_DIR, ARTICLE_QA_PASSWORD), command line options.
+environment (ARTICLE_QA_DATA_DIR, ARTICLE_QA_CACHE_DIR, ARTICLE_QA_PASSWORD, ARTICLE_QA_INDEX_URL), the command line.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from index.errors import ConfigError
 
 CONFIG_FILE = "article-qa.toml"
+_IN_SECTIONS = (("ARTICLE_QA_PASSWORD", "serve", "password"), ("ARTICLE_QA_INDEX_URL", "index", "url"))
 
 
 class _Section(BaseModel):
@@ -48,10 +49,28 @@ class ChunkerConfig(_Section):
 
 
 class IndexConfig(_Section):
-    """``keep_generations``: how many stay for rollback; ``flat_limit``: passages up to which FAISS searches exactly."""
+    """``keep_generations``: how many stay for rollback; ``flat_limit``: passages up to which vectors are searched
+    exactly. ``url`` (or ARTICLE_QA_INDEX_URL): a PostgreSQL server with pgvector that holds articles and index in place
+    of files; ``shards``: others that hold the passages, all of them, in place of the first; ``allow_partial``: answer
+    from the shards that can be reached."""
 
     keep_generations: Annotated[int, Field(ge=2, le=100)] = 3
     flat_limit: Annotated[int, Field(ge=1_000)] = 120_000
+    url: str | None = None
+    shards: tuple[str, ...] = ()
+    allow_partial: bool = False
+
+    @model_validator(mode="after")
+    def _addresses(self) -> IndexConfig:
+        addresses = ((("url", self.url),) if self.url is not None else ()) + tuple(("shards", s) for s in self.shards)
+        wrong = next((key for key, url in addresses if not url.startswith(("postgresql://", "postgres://"))), None)
+        if wrong is not None:
+            raise ValueError(f"{wrong} must be an address such as postgresql://user@host:5432/name")
+        if self.shards and self.url is None:
+            raise ValueError("shards need url, the server that holds the articles")
+        if len(set(self.shards)) < len(self.shards):
+            raise ValueError("shards lists one address twice")
+        return self
 
 
 class RetrievalConfig(_Section):
@@ -187,10 +206,10 @@ def load_config(
     for variable, key in (("ARTICLE_QA_DATA_DIR", "data_dir"), ("ARTICLE_QA_CACHE_DIR", "cache_dir")):
         if environment.get(variable):
             values[key] = environment[variable]
-    serve = values.setdefault("serve", {})
-    # A section that is no table is left as it is, for the validation to name.
-    if environment.get("ARTICLE_QA_PASSWORD") and isinstance(serve, dict):
-        serve["password"] = environment["ARTICLE_QA_PASSWORD"]
+    for variable, section, key in _IN_SECTIONS:
+        # A section that is no table is left as it is, for the validation to name.
+        if environment.get(variable) and isinstance(table := values.setdefault(section, {}), dict):
+            table[key] = environment[variable]
     if data_dir is not None:
         values["data_dir"] = str(data_dir)
     try:
@@ -222,5 +241,8 @@ def _one_line(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         message = f"configuration key {key!r} is unknown; docs/configuration.md lists the keys"
     else:
-        message = f"configuration key {key!r}: {first['msg']}, found {str(first['input'])[:60]!r}"
+        # Addresses of servers may hold passwords.
+        is_secret = key == "index" or key.startswith(("index.url", "index.shards"))
+        found = "" if is_secret else f", found {str(first['input'])[:60]!r}"
+        message = f"configuration key {key!r}: {first['msg']}{found}"
     return message if len(problems) == 1 else f"{message} (and {len(problems) - 1} more)"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from index.snapshot import Snapshot
+from index.protocols import PassageSnapshot
 from index.types import Passage, RetrievedPassage
 from qa.prompts import passage_header
 
 
-def whole_collection(snapshot: Snapshot, max_chars: int) -> list[Passage] | None:
+def whole_collection(snapshot: PassageSnapshot, max_chars: int) -> list[Passage] | None:
     """Every passage in fixed order when all of them and their headers have at most ``max_chars``, else None."""
     # A passage has at least one character: a cheap bound before anything is read.
     if snapshot.num_passages > max_chars // 40:

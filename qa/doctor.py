@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from index.errors import ArticleQAError, ModelError, StorageError
-from qa.composition import build_embedder, build_library, build_reader
+from index.errors import ArticleQAError, DamagedIndexError, ModelError, StorageError
+from qa.composition import build_embedder, build_history, build_reader
 from qa.config import Config
 
 _MIN_FREE_BYTES = 2 * 1024**3
@@ -110,18 +110,14 @@ def _generator(config: Config) -> str:
 
 
 def _library(config: Config) -> str:
-    library, _ = build_library(config)
-    counts = library.counts()
+    counts = build_history(config).library.counts()
     return f"{counts.num_articles:,} articles, {counts.num_revisions:,} revisions"
 
 
 def _index(config: Config) -> str:
-    from index.manifest import read_manifest, verify_files
-
-    _, generations = build_library(config)
-    name = generations.current()
-    if name is None:
+    live = build_history(config).live()
+    if live is None:
         return "none yet: add an article"
-    manifest = read_manifest(generations.path(name))
-    verify_files(generations.path(name), manifest)
-    return f"{name}: {manifest.num_articles:,} articles, {manifest.num_passages:,} passages, whole"
+    if live.damage is not None:
+        raise DamagedIndexError(live.damage)
+    return f"{live.generation}: {live.num_articles:,} articles, {live.num_passages:,} passages, whole"

@@ -10,12 +10,12 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
-from sqlite3 import Connection, Row
+from datetime import timedelta
 from typing import Any, Literal, get_args
 
 from index.errors import BadInputError
-from qa.kept_file import KeptFile, article_key
+from index.sql import Connection, Row
+from qa.kept_file import KeptStore, article_key, timestamp_of
 from qa.types import Answer
 
 Verdict = Literal["up", "down"]
@@ -93,8 +93,8 @@ class FeedbackStore:
     :param max_days: How long feedback without a conversation is kept.
     """
 
-    def __init__(self, file: KeptFile, *, max_days: int = 365) -> None:
-        self._file = file
+    def __init__(self, store: KeptStore, *, max_days: int = 365) -> None:
+        self._store = store
         self._max_days = max_days
 
     def give(
@@ -116,43 +116,49 @@ class FeedbackStore:
         :param feedback_id: What :meth:`give` returned for the same answer before.
         :return: Its id, for changing and taking it back.
         """
-        with self._file.write() as connection:
+
+        def store(connection: Connection) -> str:
             if feedback_id is not None and self._change(connection, owner, feedback_id, opinion):
                 return feedback_id
-            feedback_id = secrets.token_hex(12)
+            new_id = secrets.token_hex(12)
             place = _place(connection, owner, conversation_id, number)
-            now = self._file.timestamp()
+            now = self._store.timestamp()
             connection.execute(
                 "INSERT INTO feedback (feedback_id, owner, conversation_id, number, question, asked, settings, "
                 "outcome, short_answer, verdict, reason, comment, right_answer, created_at, changed_at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(feedback_id, owner, *place, answer.standalone_question, answer.question),
+                    *(new_id, owner, *place, answer.standalone_question, answer.question),
                     *(json.dumps(dict(settings or {}), ensure_ascii=False), answer.outcome, answer.short_answer),
                     *(*_columns(opinion), now, now),
                 ),
             )
             is_followup = answer.standalone_question != answer.question
             connection.executemany(
-                "INSERT OR IGNORE INTO feedback_articles (feedback_id, article) VALUES (?, ?)",
-                [(feedback_id, key) for key in _article_keys([answer, *(before if is_followup else ())])],
+                "INSERT INTO feedback_articles (feedback_id, article) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                [(new_id, key) for key in _article_keys([answer, *(before if is_followup else ())])],
             )
             self._expire(connection)
-        return feedback_id
+            return new_id
+
+        return self._store.transact(store)
 
     def take_back(self, owner: str, feedback_id: str) -> bool:
         """Delete what was said; whether the owner had said it."""
-        if not self._file.exists():
+        if not self._store.exists():
             return False
-        with self._file.write() as connection:
-            deleted = connection.execute(
-                "DELETE FROM feedback WHERE feedback_id = ? AND owner = ?", (feedback_id, owner)
+        deleted = self._store.transact(
+            lambda connection: (
+                connection.execute(
+                    "DELETE FROM feedback WHERE feedback_id = ? AND owner = ?", (feedback_id, owner)
+                ).rowcount
             )
-            return deleted.rowcount > 0
+        )
+        return deleted > 0
 
     def of_conversation(self, owner: str, conversation_id: str) -> dict[int, Feedback]:
         """What an owner said of the answers that a conversation holds now, by their number."""
-        with self._file.read() as connection:
+        with self._store.read() as connection:
             if connection is None:
                 return {}
             rows = connection.execute(
@@ -164,7 +170,7 @@ class FeedbackStore:
 
     def all(self) -> list[Feedback]:
         """Everybody's, the latest first, without whose it is: for the operator."""
-        with self._file.read() as connection:
+        with self._store.read() as connection:
             if connection is None:
                 return []
             rows = connection.execute("SELECT * FROM feedback ORDER BY changed_at DESC, feedback_id").fetchall()
@@ -174,16 +180,13 @@ class FeedbackStore:
         changed = connection.execute(
             "UPDATE feedback SET verdict = ?, reason = ?, comment = ?, right_answer = ?, changed_at = ? "
             "WHERE feedback_id = ? AND owner = ?",
-            (*_columns(opinion), self._file.timestamp(), feedback_id, owner),
+            (*_columns(opinion), self._store.timestamp(), feedback_id, owner),
         )
         return changed.rowcount > 0
 
     def _expire(self, connection: Connection) -> None:
-        oldest = self._file.now().astimezone(UTC) - timedelta(days=self._max_days)
-        connection.execute(
-            "DELETE FROM feedback WHERE conversation_id IS NULL AND changed_at < ?",
-            (oldest.isoformat(timespec="microseconds"),),
-        )
+        oldest = timestamp_of(self._store.now() - timedelta(days=self._max_days))
+        connection.execute("DELETE FROM feedback WHERE conversation_id IS NULL AND changed_at < ?", (oldest,))
 
 
 def _columns(opinion: Opinion) -> tuple[str, str | None, str | None, str | None]:

@@ -1,4 +1,4 @@
-"""What people keep, put together over one file: conversations, feedback, and their cleaning when an article goes.
+"""What people keep, put together over one store: conversations, feedback, and their cleaning when an article goes.
 
 Knows nothing of pages or of configuration.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qa.conversations import Conversations
 from qa.feedback import FeedbackStore
-from qa.kept_file import KeptFile
+from qa.kept_file import KeptFile, KeptStore
 from qa.kept_removal import KeptRemoval
 
 
@@ -24,10 +24,14 @@ class Kept:
 
     @classmethod
     def at(cls, path: Path, *, is_on: bool = True, max_conversations: int = 200, max_days: int = 365) -> Kept:
-        """The file at ``path``; see :class:`qa.conversations.Conversations` for the rest."""
-        file = KeptFile(path)
+        """In a file; see :class:`qa.conversations.Conversations` for the rest."""
+        return cls.over(KeptFile(path), is_on=is_on, max_conversations=max_conversations, max_days=max_days)
+
+    @classmethod
+    def over(cls, store: KeptStore, *, is_on: bool = True, max_conversations: int = 200, max_days: int = 365) -> Kept:
+        """In any store, likewise."""
         return cls(
-            Conversations(file, is_on=is_on, max_conversations=max_conversations, max_days=max_days),
-            FeedbackStore(file, max_days=max_days),
-            KeptRemoval(file),
+            Conversations(store, is_on=is_on, max_conversations=max_conversations, max_days=max_days),
+            FeedbackStore(store, max_days=max_days),
+            KeptRemoval(store),
         )

@@ -8,15 +8,17 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from sqlite3 import Connection
+from typing import Protocol, TypeVar
 
 from index.database import Database
 from index.errors import StorageError
+from index.sql import Connection
 
 Now = Callable[[], datetime]
+_Result = TypeVar("_Result")
 
 SCHEMA = (
     """
@@ -82,6 +84,29 @@ CREATE INDEX feedback_articles_feedback ON feedback_articles (feedback_id);
 """``article`` is an article's id or one of its addresses, hashed: see :func:`article_key`."""
 
 
+class KeptStore(Protocol):
+    """Where it is kept. Safe to use from several threads and processes."""
+
+    @property
+    def now(self) -> Now: ...
+
+    def read(self) -> AbstractContextManager[Connection | None]:
+        """A connection for reading; None when nothing was ever kept."""
+        ...
+
+    def transact(self, work: Callable[[Connection], _Result]) -> _Result:
+        """What ``work`` gives, done in one transaction, and only once it is committed."""
+        ...
+
+    def exists(self) -> bool:
+        """Whether anything was ever kept."""
+        ...
+
+    def timestamp(self) -> str:
+        """This moment as text that sorts by time."""
+        ...
+
+
 class KeptFile:
     """``var/conversations.sqlite``, made when something is kept for the first time."""
 
@@ -103,21 +128,18 @@ class KeptFile:
         with self._opened().read() as connection:
             yield connection
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A connection inside one transaction.
+    def transact(self, work: Callable[[Connection], _Result]) -> _Result:
+        """What ``work`` gives, done in one transaction, and only once it is committed.
 
         :raises StorageError: If the file is damaged or cannot be written.
         """
-        with self._opened().write() as connection:
-            yield connection
+        return self._opened().transact(work)
 
     def exists(self) -> bool:
         return self.path.exists()
 
     def timestamp(self) -> str:
-        """This moment as text that sorts by time."""
-        return self.now().astimezone(UTC).isoformat(timespec="microseconds")
+        return timestamp_of(self.now())
 
     def _opened(self) -> Database:
         with self._lock:
@@ -133,6 +155,11 @@ class KeptFile:
             self.path.touch(mode=0o600)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be written: {error.strerror}; choose another --data-dir") from error
+
+
+def timestamp_of(moment: datetime) -> str:
+    """A moment as text that sorts by time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def article_key(id_or_url: str) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Set
-from sqlite3 import Connection, Row
 from typing import Any
 
+from index.sql import Connection, Row, marks
 from qa.answer_json import article_keys
-from qa.conversations import note_articles, sealed
-from qa.kept_file import KeptFile, article_key
+from qa.kept_exchanges import note_articles, sealed
+from qa.kept_file import KeptStore, article_key
 
 _MAX_VARIABLES = 500
 
@@ -20,18 +20,19 @@ _MAX_VARIABLES = 500
 class KeptRemoval:
     """What :class:`index.collection.Collection` tells of articles that are removed."""
 
-    def __init__(self, file: KeptFile) -> None:
-        self._file = file
+    def __init__(self, store: KeptStore) -> None:
+        self._store = store
 
     def forget(self, article_ids: Set[str], urls: Set[str]) -> None:
         """Keep no words of these articles any more.
 
         :raises StorageError: If the file cannot be written.
         """
-        if not self._file.exists():
+        if not self._store.exists():
             return
         keys = {article_key(one) for one in {*article_ids, *urls}}
-        with self._file.write() as connection:
+
+        def forget(connection: Connection) -> None:
             for row in _naming(connection, "exchange_articles", "conversation_id, number", keys):
                 _rewrite(connection, str(row[0]), int(row[1]), article_ids, urls)
             for row in _naming(connection, "feedback_articles", "feedback_id", keys):
@@ -41,12 +42,13 @@ class KeptRemoval:
                 )
                 connection.execute("DELETE FROM feedback_articles WHERE feedback_id = ?", (row[0],))
 
+        self._store.transact(forget)
+
 
 def _naming(connection: Connection, table: str, columns: str, keys: Set[str]) -> list[Row]:
     found: dict[tuple[Any, ...], Row] = {}
     for some in _groups(sorted(keys)):
-        marks = ",".join("?" * len(some))
-        rows = connection.execute(f"SELECT DISTINCT {columns} FROM {table} WHERE article IN ({marks})", some)  # noqa: S608 (constant names)
+        rows = connection.execute(f"SELECT DISTINCT {columns} FROM {table} WHERE article IN ({marks(some)})", some)  # noqa: S608 (constant names)
         found |= {tuple(row): row for row in rows}
     return list(found.values())
 

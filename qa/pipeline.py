@@ -12,9 +12,9 @@ from datetime import date
 from typing import Protocol
 
 from index.errors import BadInputError, ModelError
+from index.protocols import PassageSnapshot
 from index.recency import reference_date
 from index.retriever import Retriever
-from index.snapshot import Snapshot
 from index.types import Filters, Passage, RetrievedPassage
 from qa.asked import AskedQuestion, Clock, must_be_whole
 from qa.calibration import Calibration
@@ -39,7 +39,7 @@ NO_ARTICLES = "There are no articles yet."
 
 
 class SnapshotSource(Protocol):
-    def snapshot(self) -> Snapshot | None: ...
+    def snapshot(self) -> PassageSnapshot | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class Pipeline:
             raise ModelError("no answering model is configured; ask with mode 'fast' or set generator.engine")
         return checked_question(question, self._settings.max_question_chars)
 
-    def _find_evidence(self, asked: AskedQuestion, snapshot: Snapshot, filters: Filters | None) -> None:
+    def _find_evidence(self, asked: AskedQuestion, snapshot: PassageSnapshot, filters: Filters | None) -> None:
         """Hops 3 and 4: retrieve, then read each passage."""
         found = self._retriever.retrieve(
             snapshot,
@@ -280,7 +280,7 @@ class Pipeline:
 
     # Parts
 
-    def _whole_collection(self, snapshot: Snapshot) -> list[Passage] | None:
+    def _whole_collection(self, snapshot: PassageSnapshot) -> list[Passage] | None:
         return whole_collection(snapshot, self._settings.small_collection_chars)
 
     def models(self, mode: Mode) -> Models:

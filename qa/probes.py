@@ -16,7 +16,7 @@ from typing import Any
 
 from index.dates import parse_date
 from index.errors import BadInputError, StorageError
-from index.snapshot import Snapshot
+from index.protocols import PassageSnapshot
 from qa.metrics import normalise, token_f1
 from qa.pipeline import Pipeline, SnapshotSource
 from qa.types import Done
@@ -38,19 +38,21 @@ class Probe:
 class FixedSource:
     """Always the same generation."""
 
-    fixed: Snapshot
+    fixed: PassageSnapshot
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> PassageSnapshot:
         return self.fixed
 
 
-def probe_verifier(path: Path, make_pipeline: Callable[[SnapshotSource], Pipeline]) -> Callable[[Snapshot], list[str]]:
+def probe_verifier(
+    path: Path, make_pipeline: Callable[[SnapshotSource], Pipeline]
+) -> Callable[[PassageSnapshot], list[str]]:
     """What says which probes a generation fails; without a file of probes, none.
 
     :param make_pipeline: Makes what answers over a generation; called only when there are probes to ask.
     """
 
-    def verify(snapshot: Snapshot) -> list[str]:
+    def verify(snapshot: PassageSnapshot) -> list[str]:
         probes = read_probes(path)
         return failed_probes(probes, make_pipeline(FixedSource(snapshot))) if probes else []
 

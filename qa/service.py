@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from index.collection import Collection
+from index.base_collection import BaseCollection
 from index.dates import parse_date
 from index.errors import ArticleQAError, BadInputError, BuilderBusyError, ModelError
 from index.types import Filters, RetrievedPassage
@@ -85,7 +85,7 @@ class Service:
         return self._parts
 
     @property
-    def collection(self) -> Collection:
+    def collection(self) -> BaseCollection:
         return self.parts().collection
 
     @property

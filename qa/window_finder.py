@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from index.protocols import PassageSnapshot
 from index.retriever import Retriever
-from index.snapshot import Snapshot
 from index.types import Filters
 from qa.date_windows import DateWindow, date_window
 from qa.event_dates import event_phrase, event_window
@@ -22,7 +22,7 @@ class WindowFinder:
     def __init__(self, retriever: Retriever) -> None:
         self._retriever = retriever
 
-    def find(self, question: str, snapshot: Snapshot, reference: date) -> DateWindow | None:
+    def find(self, question: str, snapshot: PassageSnapshot, reference: date) -> DateWindow | None:
         """The window that counts for a question; None when there is none.
 
         One that starts after the reference day is none (articles that tell of the coming week are of this one), nor is
@@ -35,7 +35,7 @@ class WindowFinder:
             return window if window.before is not None and window.before < reference else None
         return window if window.after <= reference else None
 
-    def _event_window(self, question: str, snapshot: Snapshot, reference: date) -> DateWindow | None:
+    def _event_window(self, question: str, snapshot: PassageSnapshot, reference: date) -> DateWindow | None:
         event = event_phrase(question)
         if event is None:
             return None

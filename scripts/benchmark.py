@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from index.collection import Collection
+from index.base_collection import BaseCollection
 from index.embedder import SentenceTransformerEmbedder
 from index.model_files import packaged_embedder_path
 from index.readers import read_path
@@ -59,7 +59,7 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure_indexing(collection: Collection, path: Path) -> dict[str, float]:
+def _measure_indexing(collection: BaseCollection, path: Path) -> dict[str, float]:
     items = list(read_path(path))
     started = time.perf_counter()
     report = collection.add(items)
@@ -122,14 +122,14 @@ def _time_reply(generator: Generator, passages: Sequence[Passage], question: str
     return times[0] - started, rate
 
 
-def _sample_passages(collection: Collection) -> list[Passage]:
+def _sample_passages(collection: BaseCollection) -> list[Passage]:
     snapshot = collection.snapshot()
     if snapshot is None:
         raise SystemExit("error: there is nothing to measure; give --articles with at least one article")
     return [passage for _, passage in zip(range(_NUM_EMBEDDED), snapshot.all_passages(), strict=False)]
 
 
-def _questions(collection: Collection, number: int) -> list[str]:
+def _questions(collection: BaseCollection, number: int) -> list[str]:
     revisions, _ = collection.articles(limit=min(number, 1000))
     return [revision.article.title for revision in revisions]
 

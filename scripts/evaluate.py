@@ -20,9 +20,10 @@ import typer
 from index.builder import Progress
 from index.database import Database
 from qa.cli.console import err, one_line_errors, out, progress_bars, quiet_libraries
-from qa.composition import build_collection, build_embedder, build_pipeline, build_reader
+from qa.composition import build_collection, build_embedder, build_reader
 from qa.config import Config, load_config
 from qa.configured_generator import build_generator
+from qa.configured_pipeline import build_pipeline
 from qa.evaluation.progress import plain_progress
 from qa.evaluation.report import summary_table, write_report
 from qa.evaluation.run import Options, Parts, Result, run

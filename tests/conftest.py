@@ -23,7 +23,7 @@ import pytest_socket
 
 from tests.collecting import can_hold
 
-pytest_plugins = ("tests.browser.fixtures", "tests.postgres.fixtures")
+pytest_plugins = ("tests.browser.fixtures", "tests.databases", "tests.postgres.fixtures")
 
 FAST_EXAMPLES = 25
 _ALLOWED_HOSTS = ["127.0.0.1", "::1", "localhost"]

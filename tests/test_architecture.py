@@ -70,7 +70,7 @@ def test_only_the_edges_read_the_configuration() -> None:
         "app.py",
         "qa/config.py",
         "qa/composition.py",
-        "qa/configured_generator.py",
+        "qa/configured_",
         "qa/doctor.py",
         "qa/cli/",
         "scripts/",
@@ -81,6 +81,26 @@ def test_only_the_edges_read_the_configuration() -> None:
             yield "qa.config"
 
     assert offences(reads_it) == []
+
+
+def loads_postgres(path: Path) -> Iterator[str]:
+    """The client of PostgreSQL is an extra: only what is configured by ``index.url`` may need it."""
+    name = relative(path)
+    if name.startswith(("index/postgres/", "qa/shared/", "qa/configured_postgres.py", "scripts/")):
+        return
+    for module in sorted(imported(path)):
+        if module.startswith(("psycopg", "index.postgres", "qa.shared")):
+            yield module
+        if module.startswith("qa.configured_postgres") and (name != "qa/composition.py" or module in at_the_top(path)):
+            yield module
+
+
+def at_the_top(path: Path) -> set[str]:
+    return {node.module or "" for node in parsed(path).body if isinstance(node, ast.ImportFrom)}
+
+
+def test_postgres_is_loaded_only_where_it_is_configured() -> None:
+    assert offences(loads_postgres) == []
 
 
 def lengths(path: Path) -> Iterator[str]:
@@ -121,6 +141,15 @@ def test_nothing_is_unpickled_or_evaluated() -> None:
         (imports_upwards, "index/a.py", "import qa.types, os\nfrom gradio import x", ["gradio", "qa", "gradio"]),
         (imports_upwards, "qa/a.py", "from qa.ui.text import x\nimport app", ["app", "qa.ui.text"]),
         (imports_upwards, "qa/ui/a.py", "import gradio, qa.types, index.types", []),
+        (
+            loads_postgres,
+            "index/a.py",
+            "import psycopg\nfrom index.postgres.pool import x",
+            ["index.postgres", "psycopg"],
+        ),
+        (loads_postgres, "qa/composition.py", "from qa.configured_postgres import x", ["qa.configured_postgres"]),
+        (loads_postgres, "qa/composition.py", "def f():\n    from qa.configured_postgres import x", []),
+        (loads_postgres, "qa/shared/a.py", "import psycopg", []),
         (lengths, "a.py", "import os\n" * 301, ["a module opens with", "more than 300"]),
         (lengths, "a.py", '"""It."""\n\ndef f():\n' + "    x = 1\n" * 60, ["f is too long"]),
         (lengths, "a.py", '"""It."""\n\ndef f():\n' + "    x = 1\n" * 59, []),

@@ -109,9 +109,10 @@ class Loading:
         self.drop(revision_ids)
         self._erased.update(revision_ids)
 
-    def commit(self, fields: ManifestFields) -> str:
+    def commit(self, fields: ManifestFields, *, is_live: bool = True) -> str:
         """Publish the generation by one transaction; its name.
 
+        :param is_live: False to leave the live one live, until :meth:`PassageStore.rollback_to` names this one.
         :raises BuilderBusyError: If another program took over meanwhile; nothing is published.
         :raises StorageError: If a server fails for good; nothing is published.
         """
@@ -130,7 +131,8 @@ class Loading:
                 raise BuilderBusyError("another program took over the building of this index; its work goes on there")
             insert_generation(connection, row, fields.clusters)
             add_terms(connection, self._epoch, self._number, self._change.terms, self._change.max_impacts)
-            make_current(connection, self._number)
+            if is_live:
+                make_current(connection, self._number)
             delete_generations(connection, holding)
             connection.execute(
                 "INSERT INTO passage_erasures SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING",

@@ -192,6 +192,15 @@ class PassageStore:
         with self.building():
             self._main.write(work, isolation=IsolationLevel.READ_COMMITTED)
 
+    def discard(self, name: str) -> None:
+        """Throw away a generation that was made from nothing and never was live.
+
+        :raises BadInputError: If it is live, or others were made from it.
+        """
+        row = self._row(name)
+        with self.building():
+            upkeep.discard(self._cluster, row.number)
+
     def prune(self, keep: int) -> list[str]:
         """Let all but the newest ``keep`` go; the live one stays, and those that were live a moment ago.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import IsolationLevel, sql
 
+from index.errors import BadInputError
 from index.postgres.cluster import Cluster
 from index.postgres.erasing import delete_revisions, epochs_on
 from index.postgres.generation_rows import delete_generations
@@ -88,6 +89,27 @@ def prune(cluster: Cluster, *, keep: int, grace_seconds: float) -> list[int]:
     if old:
         cluster.on_all(lambda server: _prune_shard(server, {epoch: min(some) for epoch, some in kept.items()}))
     return old
+
+
+def discard(cluster: Cluster, number: int) -> None:
+    """Delete a generation that has its epoch for itself; call it while nobody else builds.
+
+    :raises BadInputError: If it is live or has not.
+    """
+
+    def forget(connection: Connection) -> None:
+        rows = connection.execute(
+            "SELECT number, number = (SELECT current FROM passage_state) FROM passage_generations WHERE epoch = %s",
+            (number,),
+        ).fetchall()
+        if [(int(some), bool(is_live)) for some, is_live in rows] != [(number, False)]:
+            raise BadInputError(f"generation {number} is live, or others share its passages; it stays")
+        delete_generations(connection, [number])
+        connection.execute("DELETE FROM passage_terms WHERE epoch = %s", (number,))
+        connection.execute("DELETE FROM passage_epochs WHERE epoch = %s", (number,))
+
+    cluster.main.write(forget, isolation=IsolationLevel.READ_COMMITTED, timeout_seconds=LOAD_TIMEOUT_SECONDS)
+    cluster.on_all(lambda server: server.write(lambda connection: _drop_epoch(connection, number), idempotent=True))
 
 
 def _compact_terms(connection: Connection, kept: Mapping[int, Sequence[int]]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from index.database import Database
+from index.sql import SqlDatabase
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class FetchRecord:
 
 
 class FetchLog:
-    """The table of fetches in the library's file. Safe to use from several threads and processes."""
+    """The table of fetches beside the library. Safe to use from several threads and processes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
     def get(self, url: str) -> FetchRecord | None:
@@ -43,13 +43,15 @@ class FetchLog:
 
         :raises StorageError: If it could not be written.
         """
-        with self._database.write() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO fetches (url, etag, last_modified, checked_at) VALUES (?, ?, ?, ?)",
+        self._database.transact(
+            lambda connection: connection.execute(
+                "INSERT INTO fetches (url, etag, last_modified, checked_at) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (url) DO UPDATE SET etag = excluded.etag, last_modified = excluded.last_modified, "
+                "checked_at = excluded.checked_at",
                 (record.url, record.etag, record.last_modified, record.checked_at.isoformat(timespec="seconds")),
             )
+        )
 
     def forget(self, url: str) -> None:
         """The next fetch of the address is unconditional."""
-        with self._database.write() as connection:
-            connection.execute("DELETE FROM fetches WHERE url = ?", (url,))
+        self._database.transact(lambda connection: connection.execute("DELETE FROM fetches WHERE url = ?", (url,)))

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from index.collection import Collection
+from index.base_collection import BaseCollection
+from index.builder import Progress
 from index.errors import ArticleQAError, BadInputError
 from index.readers import read_path
 from index.sources.addresses import is_web_address
@@ -23,15 +24,14 @@ from qa.config import Config
 from qa.service import service_status
 from qa.source_schedule import ScheduledSource
 
-Progress = Callable[[str, int, int], None]
-
+_Taken = tuple[AddReport, ArticleQAError | None]
 Paths = Annotated[
     list[str],
     typer.Argument(help="Files and folders: .txt .md .html .pdf .docx .eml .json .jsonl .jsonl.gz", show_default=False),
 ]
 
 
-def _collection(data_dir: Path | None) -> Collection:
+def _collection(data_dir: Path | None) -> BaseCollection:
     return build_parts(configured(data_dir), with_embedder=False, with_reader=False, with_generator=False).collection
 
 
@@ -72,8 +72,8 @@ def add(
 
 
 def _accepted(
-    config: Config, collection: Collection, files: Sequence[str], addresses: Sequence[str], progress: Progress
-) -> tuple[AddReport, ArticleQAError | None]:
+    config: Config, collection: BaseCollection, files: Sequence[str], addresses: Sequence[str], progress: Progress
+) -> _Taken:
     """Take files, then addresses; what was taken before something broke is safe in the library, hence reported."""
     reports: list[AddReport] = []
     try:
@@ -87,7 +87,7 @@ def _accepted(
     return merged(reports), None
 
 
-def _indexed(collection: Collection, report: AddReport, progress: Progress) -> tuple[AddReport, ArticleQAError | None]:
+def _indexed(collection: BaseCollection, report: AddReport, progress: Progress) -> _Taken:
     """Bring the index up to date; what is in the library is reported even if that fails."""
     try:
         return replace(report, generation=collection.update(progress=progress)), None

@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from index.errors import BadInputError
-from index.generation_list import ChangedArticle, GenerationInfo, compare, list_generations
-from index.snapshot import Snapshot
+from index.generation_list import ChangedArticle, GenerationInfo
 from qa.cli.console import AsJson, DataDir, configured, one_line_errors, out, print_json
-from qa.composition import build_library
+from qa.composition import build_history
 
 Name = Annotated[str, typer.Argument(help="Name of a generation, as in `generations`.", show_default=False)]
 
@@ -19,8 +17,7 @@ Name = Annotated[str, typer.Argument(help="Name of a generation, as in `generati
 def generations(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the generations of the index: when and by what each was made, which is live, and whether it is whole."""
     with one_line_errors():
-        _, there = build_library(configured(data_dir))
-        infos = list_generations(there)
+        infos = build_history(configured(data_dir)).generations()
         if as_json:
             print_json({"generations": [info.to_json() for info in infos]})
             return
@@ -33,13 +30,7 @@ def generations(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def diff(older: Name, newer: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Say which articles came, went and were revised from one generation to another."""
     with one_line_errors():
-        library, there = build_library(configured(data_dir))
-        names = there.names()
-        for name in (older, newer):
-            if name not in names:
-                raise BadInputError(f"there is no generation {name!r}; there are {', '.join(names) or 'none'}")
-        old, new = (Snapshot(there.path(name), title_weight=0.0) for name in (older, newer))
-        found = compare(library, old, new)
+        found = build_history(configured(data_dir)).diff(older, newer)
         if as_json:
             print_json(found.to_json())
             return

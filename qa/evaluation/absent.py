@@ -106,6 +106,10 @@ class WithoutRevisions:
     def manifest(self) -> Manifest:
         return self._inner.manifest
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return self._inner.problems
+
     def has_vectors_of(self, model_id: str) -> bool:
         return self._inner.has_vectors_of(model_id)
 
@@ -126,6 +130,9 @@ class WithoutRevisions:
 
     def all_passages(self) -> list[Passage]:
         return [passage for passage in self._inner.all_passages() if passage.revision_id not in self._excluded]
+
+    def revision_ids(self) -> set[int]:
+        return self._inner.revision_ids() - self._excluded
 
     def question_terms(self, text: str) -> list[str]:
         return self._inner.question_terms(text)

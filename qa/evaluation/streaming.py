@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from index.atomic import write_atomically
 from index.builder import Progress, no_progress
@@ -31,9 +31,8 @@ class PinnedSource:
     def pin(self, snapshot: PassageSnapshot | None) -> None:
         self._snapshot = snapshot
 
-    def snapshot(self) -> Snapshot | None:
-        # The pipeline names the class, and uses of it no more than PassageSnapshot has.
-        return cast("Snapshot | None", self._snapshot)
+    def snapshot(self) -> PassageSnapshot | None:
+        return self._snapshot
 
 
 @dataclass(frozen=True, slots=True)

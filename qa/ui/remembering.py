@@ -12,9 +12,10 @@ from typing import Any
 
 from index.errors import ArticleQAError
 from qa.answer_json import article_keys
-from qa.conversations import KeptConversation, KeptExchange, Summary, owner_of
+from qa.conversations import KeptConversation, Summary, owner_of
 from qa.feedback import Opinion
 from qa.kept import Kept
+from qa.kept_exchanges import KeptExchange
 from qa.ui import text
 from qa.ui.access.identity import Identity
 from qa.ui.ask_options import read_options

@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import expect
 
 from index.errors import ModelError
-from qa.conversations import KeptExchange, owner_of
+from qa.conversations import owner_of
 from qa.feedback import MAX_WORDS_CHARS
 from qa.kept import Kept
+from qa.kept_exchanges import KeptExchange
 from qa.question_made import MadeQuestion
 from qa.types import Done
 from qa.ui import memory_panel, text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,9 @@ import pytest
 from index import near_duplicate_store
 from index.cluster_finder import ClusterFinder
 from index.clusters import Clusters
-from index.database import Database
 from index.library import Library
 from index.near_duplicate_store import NearDuplicateStore
+from index.sql import SqlDatabase
 from index.types import Article, make_article
 from tests.index.stories import first_part, outlet_article, story
 
@@ -24,8 +23,8 @@ OTHER = outlet_article(story(2), "The Gazette")
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    return Library(Database(tmp_path / "library.sqlite"))
+def library(sql_database: SqlDatabase) -> Library:
+    return Library(sql_database)
 
 
 def _find(library: Library) -> Clusters:
@@ -149,7 +148,7 @@ def test_when_the_first_of_two_equal_texts_goes_the_other_takes_its_place(librar
 
 
 class _Counting(NearDuplicateStore):
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         super().__init__(database)
         self.num_read = 0
 
@@ -162,7 +161,7 @@ class _Counting(NearDuplicateStore):
 def test_only_what_is_new_and_what_may_be_alike_is_read(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     stores: list[_Counting] = []
 
-    def made(database: Database) -> _Counting:
+    def made(database: SqlDatabase) -> _Counting:
         stores.append(_Counting(database))
         return stores[-1]
 

@@ -1,12 +1,10 @@
-"""Adding, removing, serving and mending through the one object that entry points use."""
+"""Serving, mending and checking the collection that is kept in files; what holds for all is in the contract."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,10 @@ import pytest
 
 import index.snapshot
 from index.collection import Collection
-from index.errors import BadInputError, BuilderBusyError, DamagedIndexError, StorageError
+from index.errors import BadInputError, DamagedIndexError, StorageError
 from index.manifest import verify_files
 from index.retriever import Retriever
 from index.snapshot import Snapshot
-from index.types import AddReport, Article, Rejection, make_article
 from tests.fakes import TITLE_WEIGHT, HashEmbedder, Parts, numbered_article, numbered_articles, open_parts
 
 
@@ -46,185 +43,7 @@ def _damage(parts: Parts, name: str, file: str = "dense.faiss") -> None:
     path.write_bytes(data)
 
 
-# Adding
-
-
-def test_what_was_added_is_counted_and_found(parts: Parts) -> None:
-    first = parts.collection.add(numbered_articles(3))
-    assert first == AddReport(added=3, generation="gen-000001")
-    rejection = Rejection("x.jsonl:4", "has no text")
-    items = [
-        numbered_article(0),
-        numbered_article(1, version=2),
-        rejection,
-        numbered_article(3),
-        make_article(numbered_article(3).text, url="https://copy.example"),
-    ]
-    second = parts.collection.add(items)
-    assert second == AddReport(1, 1, 1, 1, (rejection,), "gen-000002")
-    assert all(_finds(parts.collection, number) for number in range(4))
-
-
-def test_adding_the_same_again_changes_nothing(parts: Parts) -> None:
-    parts.collection.add(numbered_articles(3))
-    assert parts.collection.add(numbered_articles(3)) == AddReport(unchanged=3, generation="gen-000001")
-
-
-def test_adding_nothing_to_nothing_gives_no_generation(parts: Parts) -> None:
-    assert parts.collection.add([]) == AddReport(generation=None)
-    assert parts.collection.snapshot() is None
-
-
-def test_what_was_read_before_a_reader_fails_is_kept(parts: Parts) -> None:
-    def items() -> Iterator[Article]:
-        yield from numbered_articles(450)
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        parts.collection.add(items())
-    assert parts.library.counts().num_articles == 400
-
-
-def test_accepted_articles_are_indexed_by_the_next_update(parts: Parts) -> None:
-    assert parts.collection.accept(numbered_articles(2)) == AddReport(added=2)
-    assert parts.collection.snapshot() is None
-    assert parts.collection.update() == "gen-000001"
-    assert _finds(parts.collection, 1)
-
-
-def test_adding_while_another_builds_is_told_and_loses_nothing(tmp_path: Path) -> None:
-    parts = open_parts(tmp_path, lock_timeout_seconds=0)
-    with parts.generations.building(0), pytest.raises(BuilderBusyError, match="safe"):
-        parts.collection.add(numbered_articles(2))
-    assert parts.collection.update() is not None
-    assert _finds(parts.collection, 1)
-
-
-def test_adding_waits_for_another_builder(tmp_path: Path) -> None:
-    parts = open_parts(tmp_path, lock_timeout_seconds=10)
-    released = threading.Event()
-
-    def hold() -> None:
-        with parts.generations.building(0):
-            holding.set()
-            released.wait(10)
-
-    holding = threading.Event()
-    other = threading.Thread(target=hold)
-    other.start()
-    assert holding.wait(10)
-    threading.Timer(0.1, released.set).start()
-    assert parts.collection.add(numbered_articles(1)).generation == "gen-000001"
-    assert released.is_set()
-    other.join()
-
-
-def test_a_rebuild_does_not_wait(tmp_path: Path) -> None:
-    parts = open_parts(tmp_path, lock_timeout_seconds=60)
-    parts.collection.accept(numbered_articles(1))
-    started = time.monotonic()
-    with parts.generations.building(0), pytest.raises(BuilderBusyError):
-        parts.collection.rebuild()
-    assert time.monotonic() - started < 30
-
-
-def test_progress_tells_of_reading_and_indexing(parts: Parts) -> None:
-    steps: list[tuple[str, int, int]] = []
-    parts.collection.add(
-        numbered_articles(250), progress=lambda stage, done, total: steps.append((stage, done, total)), total=250
-    )
-    reading = [step for step in steps if step[0] == "reading articles"]
-    assert reading == [("reading articles", 200, 250), ("reading articles", 250, 250)]
-    indexing = [done for stage, done, _ in steps if stage == "indexing articles"]
-    assert indexing == sorted(indexing)
-    assert indexing[-1] == 250
-
-
-# Removing
-
-
-def test_a_removed_article_is_no_longer_found(parts: Parts) -> None:
-    parts.collection.add(numbered_articles(3))
-    assert parts.collection.remove([numbered_article(1).article_id, "nobody"]) == [numbered_article(1).article_id]
-    assert [_finds(parts.collection, number) for number in range(3)] == [True, False, True]
-    with pytest.raises(BadInputError, match="no article"):
-        parts.collection.article(numbered_article(1).article_id)
-
-
-def test_removing_what_is_not_there_is_told(parts: Parts) -> None:
-    parts.collection.add(numbered_articles(1))
-    with pytest.raises(BadInputError, match="no article 'nobody'; nothing was removed"):
-        parts.collection.remove(["nobody"])
-    assert parts.generations.names() == ["gen-000001"]
-
-
-def test_a_removed_article_can_be_added_and_found_again(parts: Parts) -> None:
-    parts.collection.add(numbered_articles(2))
-    parts.collection.remove([numbered_article(1).article_id])
-    assert parts.collection.add([numbered_article(1)]).added == 1
-    assert _finds(parts.collection, 1)
-
-
-def test_a_duplicate_is_found_once_its_original_is_removed(parts: Parts) -> None:
-    copy = make_article(numbered_article(0).text, title="Copy", url="https://copy.example")
-    parts.collection.add([numbered_article(0), copy])
-    assert {p.title for p in _snapshot(parts.collection).all_passages()} == {numbered_article(0).title}
-    parts.collection.remove([numbered_article(0).article_id])
-    assert {p.title for p in _snapshot(parts.collection).all_passages()} == {"Copy"}
-
-
-def test_a_duplicate_is_found_once_its_original_is_revised(parts: Parts) -> None:
-    copy = make_article(numbered_article(0).text, title="Copy", url="https://copy.example")
-    parts.collection.add([numbered_article(0), copy])
-    parts.collection.add([numbered_article(0, version=2)])
-    texts = {(p.title, "Version2" in p.text) for p in _snapshot(parts.collection).all_passages()}
-    assert {("Copy", False), (numbered_article(0).title, True)} <= texts
-
-
-# Articles and status
-
-
-def test_articles_are_listed_with_their_histories(parts: Parts) -> None:
-    parts.collection.add(numbered_articles(3))
-    parts.collection.add([numbered_article(1, version=2)])
-    listed, total = parts.collection.articles(limit=2)
-    assert ([r.article.title for r in listed], total) == (["Meeting about subject2", "Meeting about subject1"], 3)
-    assert parts.collection.articles(query="subject1")[1] == 1
-    article_id = numbered_article(1).article_id
-    assert "Version2" in parts.collection.article(article_id).article.text
-    assert len(parts.collection.history(article_id)) == 2
-    assert parts.collection.history("nobody") == []
-
-
-def test_the_status_of_an_empty_index(parts: Parts) -> None:
-    status = parts.collection.status()
-    assert (status["generation"], status["num_articles"], status["num_passages"]) == (None, 0, 0)
-    assert (status["newest_published_at"], status["problem"]) == (None, None)
-
-
-def test_the_status_counts_what_is_served_and_what_is_kept(parts: Parts) -> None:
-    parts.collection.add(numbered_articles(3))
-    parts.collection.remove([numbered_article(2).article_id])
-    parts.collection.add([numbered_article(0, version=2)])
-    parts.collection.accept([numbered_article(7)])
-    status = parts.collection.status()
-    assert (status["generation"], status["num_articles"], status["num_passages"]) == ("gen-000003", 2, 6)
-    assert status["newest_published_at"] == "2024-01-02"
-    assert status["library"] == {"num_articles": 3, "num_revisions": 4, "num_removed": 1}
-    assert json.loads(json.dumps(status)) == status
-
-
 # Serving
-
-
-def test_a_new_generation_is_picked_up_from_another_process(parts: Parts) -> None:
-    other = parts.reopened()
-    assert other.snapshot() is None
-    parts.collection.add([numbered_article(0)])
-    assert _snapshot(other).generation == "gen-000001"
-    parts.collection.add([numbered_article(1)])
-    assert _snapshot(other).generation == "gen-000002"
-    assert _finds(other, 1)
 
 
 def test_the_same_snapshot_serves_until_there_is_a_new_generation(parts: Parts) -> None:
@@ -343,25 +162,6 @@ def test_a_file_that_goes_after_it_was_verified_is_damage(
 # Going back
 
 
-def test_rollback_serves_the_generation_before(parts: Parts) -> None:
-    parts.collection.add([numbered_article(0)])
-    parts.collection.add([numbered_article(1)])
-    assert parts.collection.rollback() == "gen-000001"
-    assert _finds(parts.collection, 0)
-    assert not _finds(parts.collection, 1)
-    assert parts.collection.problem is None
-    assert parts.collection.rollback("gen-000002") == "gen-000002"
-    assert _finds(parts.collection, 1)
-
-
-def test_an_older_generation_opens_by_name_and_the_live_one_stays_served(parts: Parts) -> None:
-    parts.collection.add(numbered_articles(2))
-    parts.collection.add(numbered_articles(2, first=2))
-    older = parts.collection.open_generation("gen-000001")
-    assert (older.generation, older.manifest.num_articles) == ("gen-000001", 2)
-    assert _snapshot(parts.collection).generation == "gen-000002"
-
-
 def test_opening_a_generation_that_is_not_there_or_damaged_is_told(parts: Parts) -> None:
     with pytest.raises(BadInputError, match="no generation 'gen-000001'; there are none"):
         parts.collection.open_generation("gen-000001")
@@ -369,15 +169,6 @@ def test_opening_a_generation_that_is_not_there_or_damaged_is_told(parts: Parts)
     (parts.live_folder / "sources.json").write_text("[]")
     with pytest.raises(DamagedIndexError):
         parts.collection.open_generation("gen-000001")
-
-
-def test_rollback_while_another_builds_is_told(tmp_path: Path) -> None:
-    parts = open_parts(tmp_path, lock_timeout_seconds=0)
-    parts.collection.add([numbered_article(0)])
-    parts.collection.add([numbered_article(1)])
-    with parts.generations.building(0), pytest.raises(BuilderBusyError):
-        parts.collection.rollback()
-    assert parts.generations.current() == "gen-000002"
 
 
 # Checking

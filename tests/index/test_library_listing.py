@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from index.database import Database
 from index.errors import BadInputError
 from index.library import Library
 from index.library_listing import Arrival, ArrivalCount, DayCount, LibraryListing, ListFilters
+from index.sql import Connection, SqlDatabase
 from index.types import Article, make_article
 from tests.fakes import numbered_articles
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    return Library(Database(tmp_path / "library.sqlite"))
+def library(sql_database: SqlDatabase) -> Library:
+    return Library(sql_database)
 
 
 @pytest.fixture
@@ -38,12 +37,15 @@ def _ids(listing: LibraryListing, filters: ListFilters | None = None, **options:
 
 def _accepted_at(library: Library, article_id: str, when: str) -> None:
     """Pretend that an article's newest revision came at another time (its row has no seal then)."""
-    with library.database.write() as connection:
+
+    def pretend(connection: Connection) -> None:
         connection.execute(
             "UPDATE revisions SET accepted_at = ?, seal = NULL WHERE revision_id = "
             "(SELECT MAX(revision_id) FROM revisions WHERE article_id = ?)",
             (when, article_id),
         )
+
+    library.database.transact(pretend)
 
 
 # Order and pages

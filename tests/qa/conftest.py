@@ -36,7 +36,7 @@ CONTEXT_TOKENS = 512
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line in an empty folder; data go to ``var`` below it, and no model is ever loaded."""
     monkeypatch.chdir(tmp_path)
-    for variable in ("ARTICLE_QA_DATA_DIR", "ARTICLE_QA_CONFIG", "ARTICLE_QA_PASSWORD"):
+    for variable in ("ARTICLE_QA_DATA_DIR", "ARTICLE_QA_CONFIG", "ARTICLE_QA_PASSWORD", "ARTICLE_QA_INDEX_URL"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("ARTICLE_QA_CACHE_DIR", str(tmp_path / "cache"))
     for build in ("build_embedder", "lazy_embedder"):

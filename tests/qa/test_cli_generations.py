@@ -151,7 +151,7 @@ def test_a_removed_article_is_named_nowhere(cli: CommandLine) -> None:
 
 def test_status_says_where_removed_text_is_left(cli: CommandLine) -> None:
     cli("add", _write("1.jsonl", PIER, LIBRARY))
-    library, _ = composition.build_library(Config(data_dir=Path("var")))
+    library = composition.build_history(Config(data_dir=Path("var"))).library
     library.remove([LIBRARY.article_id])
     assert "removed text is still in gen-000001; run `article-qa rebuild`" in cli("status").stdout
     cli("rebuild")

@@ -6,20 +6,24 @@ import logging
 import sqlite3
 import stat
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from index.errors import StorageError
-from qa.conversations import Conversations, KeptExchange, owner_of
+from qa.conversations import Conversations, owner_of
 from qa.feedback import FeedbackStore, Opinion
 from qa.kept import Kept
-from qa.kept_file import KeptFile
+from qa.kept_exchanges import KeptExchange
+from qa.kept_file import KeptFile, KeptStore
 from qa.kept_removal import KeptRemoval
 from qa.types import Answer
+from tests.databases import BOTH
 from tests.qa.kept_answers import BRIDGE, COPY, FERRY, bridge_answer, ferry_answer, refusal
 
+ONLY_FILE = pytest.mark.parametrize("kept_store", ["sqlite"], indirect=True)
 ANNA, BEN = "user:anna", "user:ben"
 
 
@@ -37,9 +41,40 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "var" / "conversations.sqlite"
 
 
+@pytest.fixture(params=BOTH)
+def kept_store(request: pytest.FixtureRequest, path: Path) -> Iterator[KeptStore]:
+    """In a file, and on a real server."""
+    if request.param == "sqlite":
+        yield KeptFile(path)
+        return
+    # Imported here: the fast tests need no server.
+    from index.postgres.servers import Server
+    from qa.shared.kept import KeptTables
+
+    server = Server(request.getfixturevalue("database_url"), patience_seconds=5.0)
+    yield KeptTables(server)
+    server.close()
+
+
+def execute(kept_store: KeptStore, statement: str) -> None:
+    assert kept_store.transact(lambda connection: connection.execute(statement).rowcount) == 1
+
+
+def stored(kept_store: KeptStore) -> bytes:
+    """All that is stored, as bytes."""
+    if isinstance(kept_store, KeptFile):
+        return kept_store.path.read_bytes()
+    with kept_store.read() as connection:
+        assert connection is not None
+        tables = ("owners", "conversations", "exchanges", "exchange_articles", "feedback", "feedback_articles")
+        rows = [row for table in tables for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2")]
+    assert rows
+    return "\n".join(str(value) for row in rows for value in row).encode()
+
+
 @pytest.fixture
-def kept(path: Path) -> Kept:
-    return Kept.at(path)
+def kept(kept_store: KeptStore) -> Kept:
+    return Kept.over(kept_store)
 
 
 def exchange(answer: Answer, **settings: str) -> KeptExchange:
@@ -52,13 +87,13 @@ def saved(kept: Kept, owner: str, *answers: Answer) -> str:
     return result.conversation_id
 
 
-def test_a_conversation_is_there_again_after_a_restart(path: Path) -> None:
-    first = Kept.at(path).conversations.save(ANNA, [exchange(bridge_answer(), as_of="2023-06-01")])
+def test_a_conversation_is_there_again_after_a_restart(kept_store: KeptStore) -> None:
+    first = Kept.over(kept_store).conversations.save(ANNA, [exchange(bridge_answer(), as_of="2023-06-01")])
     assert first is not None
     both = [exchange(bridge_answer()), exchange(refusal())]
-    second = Kept.at(path).conversations.save(ANNA, both, first.conversation_id, first.version)
+    second = Kept.over(kept_store).conversations.save(ANNA, both, first.conversation_id, first.version)
     assert second is not None and second.conversation_id == first.conversation_id
-    loaded = Kept.at(path).conversations.load(ANNA, first.conversation_id)
+    loaded = Kept.over(kept_store).conversations.load(ANNA, first.conversation_id)
     assert loaded is not None and loaded.version == second.version
     assert [e.question for e in loaded.exchanges] == [bridge_answer().question, refusal().question]
     assert loaded.exchanges[0].settings == {"as_of": "2023-06-01"}
@@ -66,6 +101,7 @@ def test_a_conversation_is_there_again_after_a_restart(path: Path) -> None:
     assert loaded.exchanges[0].answer.short_answer == "4 May 2023"
 
 
+@ONLY_FILE
 def test_nothing_is_made_on_disk_before_something_is_kept(kept: Kept, path: Path) -> None:
     assert kept.conversations.list(ANNA) == []
     assert kept.conversations.load(ANNA, "x") is None
@@ -75,6 +111,7 @@ def test_nothing_is_made_on_disk_before_something_is_kept(kept: Kept, path: Path
     assert not path.exists()
 
 
+@ONLY_FILE
 def test_no_other_user_of_the_machine_can_read_the_file(kept: Kept, path: Path) -> None:
     saved(kept, ANNA, bridge_answer())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -121,12 +158,12 @@ def test_an_owner_is_a_user_or_a_hash_of_a_secret_and_never_both() -> None:
         assert owner_of(None, none) is None
 
 
-def test_the_secret_is_stored_nowhere(kept: Kept, path: Path) -> None:
+def test_the_secret_is_stored_nowhere(kept: Kept, kept_store: KeptStore) -> None:
     secret = "0123456789abcdef" * 4
     owner = owner_of(None, secret)
     assert owner is not None
     saved(kept, owner, bridge_answer())
-    assert secret.encode() not in path.read_bytes()
+    assert secret.encode() not in stored(kept_store)
 
 
 # Keeping and not keeping
@@ -144,17 +181,17 @@ def test_nothing_is_saved_for_who_said_no(kept: Kept) -> None:
     assert kept.conversations.save(ANNA, [exchange(ferry_answer())]) is not None
 
 
-def test_nothing_is_saved_or_shown_when_the_configuration_says_no(path: Path) -> None:
-    before = saved(Kept.at(path), ANNA, bridge_answer())
-    off = Kept.at(path, is_on=False).conversations
+def test_nothing_is_saved_or_shown_when_the_configuration_says_no(kept_store: KeptStore) -> None:
+    before = saved(Kept.over(kept_store), ANNA, bridge_answer())
+    off = Kept.over(kept_store, is_on=False).conversations
     assert off.save(ANNA, [exchange(ferry_answer())]) is None
     assert off.list(ANNA) == []
     assert off.load(ANNA, before) is None
     assert not off.keeps(ANNA)
 
 
-def test_the_oldest_go_when_there_are_too_many(path: Path) -> None:
-    kept = Kept.at(path, max_conversations=3)
+def test_the_oldest_go_when_there_are_too_many(kept_store: KeptStore) -> None:
+    kept = Kept.over(kept_store, max_conversations=3)
     of_ben = saved(kept, BEN, bridge_answer())
     ids = [saved(kept, ANNA, bridge_answer()) for _ in range(5)]
     assert [s.conversation_id for s in kept.conversations.list(ANNA)] == ids[:1:-1]
@@ -178,7 +215,7 @@ def test_what_nobody_goes_on_with_goes_after_its_days(path: Path) -> None:
         assert connection.execute("SELECT COUNT(*) FROM exchanges").fetchone() == (1,)
 
 
-def test_deleting_one_leaves_the_others_and_deleting_all_leaves_nothing(kept: Kept, path: Path) -> None:
+def test_deleting_one_leaves_the_others_and_deleting_all_leaves_nothing(kept: Kept, kept_store: KeptStore) -> None:
     one, other = saved(kept, ANNA, bridge_answer()), saved(kept, ANNA, ferry_answer())
     of_ben = saved(kept, BEN, bridge_answer("Ben asks when it was opened?", passages=()))
     kept.feedback.give(ANNA, Opinion("up"), bridge_answer(), conversation_id=one, number=0)
@@ -190,7 +227,7 @@ def test_deleting_one_leaves_the_others_and_deleting_all_leaves_nothing(kept: Ke
     assert kept.conversations.list(ANNA) == [] and kept.feedback.all() == []
     assert [s.conversation_id for s in kept.conversations.list(BEN)] == [of_ben]
     # What is deleted is overwritten, not only unlinked.
-    assert b"Ina Holt" not in path.read_bytes()
+    assert b"Ina Holt" not in stored(kept_store)
 
 
 # Going on
@@ -267,15 +304,14 @@ def test_many_at_once_all_keep_theirs(kept: Kept) -> None:
         "UPDATE exchanges SET answer = NULL WHERE number = 0",
         "UPDATE exchanges SET seal = NULL WHERE number = 0",
         "UPDATE exchanges SET settings = 'x' WHERE number = 0",
-        "UPDATE exchanges SET answer = x'ff00ff' WHERE number = 0",
+        "UPDATE exchanges SET answer = 'ff00ff' WHERE number = 0",
     ],
 )
 def test_a_damaged_answer_is_named_and_the_others_are_there(
-    kept: Kept, path: Path, caplog: pytest.LogCaptureFixture, statement: str
+    kept: Kept, kept_store: KeptStore, caplog: pytest.LogCaptureFixture, statement: str
 ) -> None:
     one = saved(kept, ANNA, bridge_answer(), refusal())
-    with sqlite3.connect(path) as connection:
-        connection.execute(statement)
+    execute(kept_store, statement)
     with caplog.at_level(logging.WARNING):
         loaded = kept.conversations.load(ANNA, one)
     assert loaded is not None
@@ -301,7 +337,7 @@ def forget(kept: Kept, *names: str, urls: tuple[str, ...] = ()) -> None:
 
 @pytest.mark.parametrize("by", [{"names": (FERRY.article_id,)}, {"urls": (FERRY.url,)}], ids=["id", "address"])
 def test_an_answer_that_quotes_a_removed_article_goes_and_its_question_stays(
-    kept: Kept, path: Path, by: dict[str, tuple[str, ...]]
+    kept: Kept, kept_store: KeptStore, by: dict[str, tuple[str, ...]]
 ) -> None:
     one = saved(kept, ANNA, ferry_answer(), refusal(passages=()))
     forget(kept, *by.get("names", ()), urls=by.get("urls", ()))
@@ -311,10 +347,10 @@ def test_an_answer_that_quotes_a_removed_article_goes_and_its_question_stays(
     assert (gone.question, gone.answer, gone.lost) == (ferry_answer().question, None, "removed")
     assert other.answer is not None
     for words in (b"Ina Holt", b"The last ferry", FERRY.article_id.encode(), (FERRY.url or "").encode()):
-        assert words not in path.read_bytes()
+        assert words not in stored(kept_store)
 
 
-def test_an_answer_that_rests_on_others_stays_without_the_removed_passage(kept: Kept, path: Path) -> None:
+def test_an_answer_that_rests_on_others_stays_without_the_removed_passage(kept: Kept, kept_store: KeptStore) -> None:
     one = saved(kept, ANNA, bridge_answer())
     forget(kept, FERRY.article_id)
     loaded = kept.conversations.load(ANNA, one)
@@ -323,16 +359,16 @@ def test_an_answer_that_rests_on_others_stays_without_the_removed_passage(kept: 
     assert answer.short_answer == "4 May 2023"
     assert [r.passage.article_id for r in answer.passages] == [BRIDGE.article_id]
     assert answer.notes == ()
-    assert b"Ina Holt" not in path.read_bytes()
+    assert b"Ina Holt" not in stored(kept_store)
 
 
-def test_a_removed_copy_is_no_longer_named_beside_the_article(kept: Kept, path: Path) -> None:
+def test_a_removed_copy_is_no_longer_named_beside_the_article(kept: Kept, kept_store: KeptStore) -> None:
     one = saved(kept, ANNA, ferry_answer())
     forget(kept, COPY.article_id)
     loaded = kept.conversations.load(ANNA, one)
     assert loaded is not None and loaded.exchanges[0].answer is not None
     assert loaded.exchanges[0].answer.citations[0].retrieved.also_in == ()
-    assert COPY.title.encode() not in path.read_bytes()
+    assert COPY.title.encode() not in stored(kept_store)
 
 
 def test_the_article_that_dated_an_event_is_no_longer_named(kept: Kept) -> None:
@@ -344,7 +380,7 @@ def test_the_article_that_dated_an_event_is_no_longer_named(kept: Kept) -> None:
     assert window is not None and window.source is None
 
 
-def test_a_followup_is_no_longer_understood_by_words_of_a_removed_article(kept: Kept, path: Path) -> None:
+def test_a_followup_is_no_longer_understood_by_words_of_a_removed_article(kept: Kept, kept_store: KeptStore) -> None:
     followup = bridge_answer("And his ship?", standalone_question="What is Ina Holt's ship?")
     one = saved(kept, ANNA, ferry_answer(), followup)
     kept.feedback.give(ANNA, Opinion("up"), followup, conversation_id=one, number=1, before=[ferry_answer()])
@@ -352,35 +388,34 @@ def test_a_followup_is_no_longer_understood_by_words_of_a_removed_article(kept: 
     loaded = kept.conversations.load(ANNA, one)
     assert loaded is not None and loaded.exchanges[1].answer is not None
     assert loaded.exchanges[1].answer.standalone_question == "And his ship?"
-    assert b"Ina Holt" not in path.read_bytes()
+    assert b"Ina Holt" not in stored(kept_store)
 
 
-def test_feedback_loses_the_answer_of_a_removed_article(kept: Kept, path: Path) -> None:
+def test_feedback_loses_the_answer_of_a_removed_article(kept: Kept, kept_store: KeptStore) -> None:
     kept.feedback.give(ANNA, Opinion("up"), ferry_answer())
     forget(kept, FERRY.article_id)
     (item,) = kept.feedback.all()
     assert (item.short_answer, item.is_removed) == (None, True)
-    assert b"Ina Holt" not in path.read_bytes()
+    assert b"Ina Holt" not in stored(kept_store)
 
 
-def test_a_damaged_answer_goes_when_an_article_it_may_quote_is_removed(kept: Kept, path: Path) -> None:
+def test_a_damaged_answer_goes_when_an_article_it_may_quote_is_removed(kept: Kept, kept_store: KeptStore) -> None:
     saved(kept, ANNA, ferry_answer())
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE exchanges SET answer = substr(answer, 2)")
+    execute(kept_store, "UPDATE exchanges SET answer = substr(answer, 2)")
     forget(kept, FERRY.article_id)
-    assert b"Ina Holt" not in path.read_bytes()
+    assert b"Ina Holt" not in stored(kept_store)
 
 
-def test_what_the_article_of_a_note_said_earlier_is_not_kept_at_all(kept: Kept, path: Path) -> None:
+def test_what_the_article_of_a_note_said_earlier_is_not_kept_at_all(kept: Kept, kept_store: KeptStore) -> None:
     one = saved(kept, ANNA, bridge_answer())
     loaded = kept.conversations.load(ANNA, one)
     assert loaded is not None and loaded.exchanges[0].answer is not None
     assert [note.kind for note in loaded.exchanges[0].answer.notes] == ["age"]
-    assert b"Earlier: 11" not in path.read_bytes()
+    assert b"Earlier: 11" not in stored(kept_store)
 
 
-def test_removing_an_article_that_nobody_quotes_changes_nothing(kept: Kept, path: Path) -> None:
+def test_removing_an_article_that_nobody_quotes_changes_nothing(kept: Kept, kept_store: KeptStore) -> None:
     saved(kept, ANNA, bridge_answer())
-    before = path.read_bytes()
+    before = stored(kept_store)
     forget(kept, "nobody", urls=("https://nobody.example/",))
-    assert path.read_bytes() == before
+    assert stored(kept_store) == before

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from index.errors import BadInputError
-from qa.conversations import KeptExchange
 from qa.evaluation.datasets import read_question_file
 from qa.feedback import FeedbackStore, Opinion
 from qa.feedback_export import export, question_line
 from qa.kept import Kept
+from qa.kept_exchanges import KeptExchange
 from qa.kept_file import KeptFile
 from qa.types import Answer
 from tests.qa.helpers import CommandLine

@@ -13,8 +13,8 @@ import pytest
 from index.collection import Collection
 from index.errors import BadInputError, StorageError, VerificationError
 from index.snapshot import Snapshot
-from qa.composition import build_pipeline
 from qa.config import Config
+from qa.configured_pipeline import build_pipeline
 from qa.pipeline import Pipeline, SnapshotSource
 from qa.probes import Probe, failed_probes, is_expected, probe_verifier, read_probes
 from tests.fakes import TITLE_WEIGHT, HashEmbedder, open_parts

@@ -14,8 +14,9 @@ from index.collection import Collection
 from index.errors import BadInputError, ModelError, StorageError
 from index.sources.intake import Taken
 from index.types import Filters, FloatArray
-from qa.composition import Parts, build_pipeline
+from qa.composition import Parts
 from qa.config import Config
+from qa.configured_pipeline import build_pipeline
 from qa.service import Service, parse_as_of, service_status
 from qa.source_schedule import ScheduledSource, SourceSchedule
 from qa.source_status import SourceStatusFile

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 import app
 from index.errors import BadInputError, StorageError
-from qa.conversations import KeptExchange, owner_of
+from qa.conversations import owner_of
 from qa.feedback import Opinion
 from qa.kept import Kept
+from qa.kept_exchanges import KeptExchange
 from qa.users import Users, digest_of
 from tests.qa.kept_answers import bridge_answer
 

@@ -1,0 +1,67 @@
+"""The library on a PostgreSQL server: what the embedded one does, and which removed texts an index may still hold.
+
+Knows nothing of passages. Tables and statements are the embedded library's (:mod:`index.library`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+
+from index.library import Library, Revision
+from index.library_rows import REVISION_COLUMNS, read_revision
+from index.postgres.database import PostgresDatabase
+from index.postgres.library_schema import LIBRARY
+from index.postgres.migrations import migrate
+from index.postgres.servers import Server
+from index.sql import Connection, marks
+
+_REVISIONS_AT_ONCE = 50
+_IDS_AT_ONCE = 10_000
+
+
+class PostgresLibrary(Library):
+    """Safe to use from several threads, processes and machines."""
+
+    def __init__(self, server: Server) -> None:
+        """Make its tables where there are none.
+
+        :raises StorageError: If the server cannot be reached, or its tables are of a newer program.
+        """
+        migrate(server, "library", LIBRARY)
+        super().__init__(PostgresDatabase(server))
+
+    def revisions(self, revision_ids: Iterable[int]) -> Iterator[Revision]:
+        """Read revisions in the order asked for, some at a time: the server may be far away.
+
+        :raises StorageError: If a stored text no longer has its hash: the table is damaged.
+        """
+        ids = iter(revision_ids)
+        while some := list(islice(ids, _REVISIONS_AT_ONCE)):
+            statement = f"SELECT {REVISION_COLUMNS} FROM revisions WHERE revision_id IN ({marks(some)})"  # noqa: S608
+            with self.database.read() as connection:
+                rows = {int(row["revision_id"]): row for row in connection.execute(statement, some)}
+            # Those that were removed since the ids were listed are not among them.
+            yield from (read_revision(rows[revision_id]) for revision_id in some if revision_id in rows)
+
+    def state(self) -> int:
+        """Grows whenever a revision comes or goes."""
+        with self.database.read() as connection:
+            return int(connection.execute(self.database.dialect.state).fetchone()[0])
+
+    def removed_revisions(self) -> set[int]:
+        """Revisions that were removed and of which an index may still hold something."""
+        with self.database.read() as connection:
+            return {int(row[0]) for row in connection.execute("SELECT revision_id FROM removed_revisions")}
+
+    def forget_removed(self, revision_ids: Collection[int]) -> None:
+        """No index holds anything of these any more."""
+        ids = iter(sorted(revision_ids))
+        while some := list(islice(ids, _IDS_AT_ONCE)):
+            statement = f"DELETE FROM removed_revisions WHERE revision_id IN ({marks(some)})"  # noqa: S608 (only marks)
+            self.database.transact(partial(_execute, statement, some))
+
+
+def _execute(statement: str, values: Sequence[int], connection: Connection) -> None:
+    connection.execute(statement, values)

@@ -1,0 +1,116 @@
+"""Turns the configuration into the stores on PostgreSQL; imported only where ``index.url`` is set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from index.chunker import Chunker
+from index.embedder import Embedder
+from index.embedding_cache import EmbeddingCache
+from index.errors import ConfigError
+from index.passage_feed import PassageFeed
+from index.postgres.builder import Check, PostgresBuilder
+from index.postgres.collection import PostgresCollection
+from index.postgres.history import PostgresHistory
+from index.postgres.library import PostgresLibrary
+from index.postgres.passages import PassageStore
+from index.postgres.servers import Server
+from index.protocols import NamesArticles
+from index.sql import SqlDatabase
+from qa.config import Config
+from qa.kept_file import KeptStore
+from qa.shared.kept import KeptTables
+
+
+def library_of(config: Config) -> PostgresLibrary:
+    """The library on the main server, and its tables made where there are none."""
+    return _library(_url(config))
+
+
+def database_of(config: Config) -> SqlDatabase:
+    """What else is kept beside the library."""
+    return library_of(config).database
+
+
+def history_of(config: Config) -> PostgresHistory:
+    """The library and the generations alone, for commands that need no model."""
+    return PostgresHistory(library_of(config), _store(config))
+
+
+def collection_of(
+    config: Config,
+    embedder: Embedder,
+    chunker: Chunker,
+    *,
+    verify: Check | None = None,
+    mentions: Sequence[NamesArticles] = (),
+) -> PostgresCollection:
+    """See :class:`index.postgres.collection.PostgresCollection`."""
+    library, store = library_of(config), _store(config)
+    cache = EmbeddingCache(library.database, model_id=embedder.model_id, dim=embedder.dim)
+    settings: Mapping[str, int] = chunker.settings.to_json()
+    builder = PostgresBuilder(
+        library,
+        store,
+        PassageFeed(library, cache, embedder, chunker),
+        embedder_id=embedder.model_id,
+        dim=embedder.dim,
+        chunker=settings,
+        keep=config.index.keep_generations,
+    )
+    return PostgresCollection(library, store, builder, verify=verify, mentions=mentions)
+
+
+def kept_of(config: Config) -> KeptStore:
+    """Where conversations and feedback are kept."""
+    return _kept(_url(config))
+
+
+def _store(config: Config) -> PassageStore:
+    index = config.index
+    return _passages(
+        _url(config),
+        index.shards,
+        title_weight=config.retrieval.title_weight,
+        flat_limit=index.flat_limit,
+        allow_partial=index.allow_partial,
+    )
+
+
+def _url(config: Config) -> str:
+    """:raises ConfigError: If there is none."""
+    if config.index.url is None:
+        raise ConfigError("index.url is not set")
+    return config.index.url
+
+
+# One pool of connections for each server in a process, however many objects use it.
+@cache
+def _server(url: str) -> Server:
+    return Server(url)
+
+
+@cache
+def _library(url: str) -> PostgresLibrary:
+    return PostgresLibrary(_server(url))
+
+
+@cache
+def _kept(url: str) -> KeptTables:
+    return KeptTables(_server(url))
+
+
+@cache
+def _passages(
+    url: str, shards: tuple[str, ...], *, title_weight: float, flat_limit: int, allow_partial: bool
+) -> PassageStore:
+    store = PassageStore(
+        _server(url),
+        [_server(shard) for shard in shards],
+        title_weight=title_weight,
+        flat_limit=flat_limit,
+        allow_partial=allow_partial,
+    )
+    store.prepare()
+    return store

@@ -1,0 +1,105 @@
+"""The command line over a real PostgreSQL server: beside it lie only caches, reports and the audit log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.types import Article
+from tests.qa.helpers import LIBRARY, PIER, CommandLine
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def cli(cli: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    monkeypatch.setenv("ARTICLE_QA_INDEX_URL", database_url)
+    return cli
+
+
+def _file(name: str, *articles: Article) -> Path:
+    keys = ("title", "text", "url", "source", "published_at")
+    path = Path(name)
+    path.write_text("".join(json.dumps({key: getattr(a, key) for key in keys}) + "\n" for a in articles))
+    return path
+
+
+def _found(cli: CommandLine, question: str) -> list[str]:
+    """Titles of what a question in mode fast brings up."""
+    answer: dict[str, Any] = cli.json("ask", question, "--mode", "fast")
+    return [passage["title"] for passage in answer["passages"]]
+
+
+def test_articles_are_added_asked_rolled_back_and_removed(cli: CommandLine) -> None:
+    assert cli.json("status")["generation"] is None
+    assert cli.json("add", _file("1.jsonl", PIER))["generation"] == "gen-000001"
+    assert cli.json("add", _file("2.jsonl", LIBRARY, PIER))["generation"] == "gen-000002"
+    assert cli.json("ask", "Who opened the pier?", "--mode", "fast")["generation"] == "gen-000002"
+    assert set(_found(cli, "Who opened the pier?")) == {PIER.title, LIBRARY.title}
+
+    assert cli.json("rollback") == {"generation": "gen-000001"}
+    assert set(_found(cli, "Who opened the pier?")) == {PIER.title}
+    assert cli.json("rollback", "gen-000002") == {"generation": "gen-000002"}
+
+    assert cli.json("remove", LIBRARY.article_id)["removed"] == [LIBRARY.article_id]
+    assert set(_found(cli, "Where is the library?")) == {PIER.title}
+    status = cli.json("status")
+    assert (status["num_articles"], status["library"]["num_removed"]) == (1, 1)
+    assert status["removal"]["text_left_in"] == []
+    assert [info["generation"] for info in cli.json("generations")["generations"]] == ["gen-000001", "gen-000003"]
+    assert cli.json("check")["ok"]
+    assert not [*Path("var").rglob("*.sqlite"), *Path("var").glob("index")]
+
+
+def test_generations_and_what_changed_between_them_are_told(cli: CommandLine) -> None:
+    cli("add", _file("1.jsonl", PIER))
+    cli("add", _file("2.jsonl", LIBRARY))
+    infos = cli.json("generations")["generations"]
+    assert [(info["generation"], info["is_live"], info["damage"]) for info in infos] == [
+        ("gen-000001", False, None),
+        ("gen-000002", True, None),
+    ]
+    found = cli.json("diff", "gen-000001", "gen-000002")
+    assert [article["article_id"] for article in found["articles_in"]] == [LIBRARY.article_id]
+    assert found["articles_out"] == found["revised"] == []
+    assert "no generation 'gen-000009'" in cli.error("diff", "gen-000001", "gen-000009")
+
+
+def test_a_server_that_cannot_be_reached_is_one_line_without_the_password(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARTICLE_QA_INDEX_URL", "postgresql://me:swordfish@127.0.0.1:9/news?connect_timeout=1")
+    message = cli.error("status")
+    assert "PostgreSQL at 127.0.0.1:9/news" in message
+    assert "swordfish" not in message
+
+
+def test_an_index_of_another_embedder_is_derived_anew_by_a_full_build(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("add", _file("1.jsonl", PIER))
+    from qa import composition
+    from tests.fakes import HashEmbedder
+
+    monkeypatch.setattr(composition, "lazy_embedder", lambda config: HashEmbedder(dim=32, model_id="other"))
+    assert "was built with the embedder" in cli.json("status")["problem"]
+    assert "built with the embedder" in cli.error("rollback", "gen-000001")
+    assert cli.json("rebuild")["generation"] == "gen-000002"
+    assert cli.json("status")["problem"] is None
+
+
+def test_a_rebuild_that_fails_the_probes_is_refused_unless_forced(cli: CommandLine) -> None:
+    cli("add", _file("1.jsonl", PIER, LIBRARY))
+    probe = {"question": "The pier cost how many million euros?", "answers": ["12 million euros"]}
+    Path("var/probes.jsonl").write_text(json.dumps(probe) + "\n")
+    assert cli.json("rebuild", "--full") == {"generation": "gen-000002"}
+    assert cli.json("status")["generation"] == "gen-000002"
+    Path("var/probes.jsonl").write_text(json.dumps(probe | {"answers": ["a bag of shells"]}) + "\n")
+    assert "gen-000003 was not published" in cli.error("rebuild", "--full")
+    assert [info["generation"] for info in cli.json("generations")["generations"]] == ["gen-000001", "gen-000002"]
+    assert cli.json("status")["generation"] == "gen-000002"
+    assert cli.json("rebuild", "--full", "--force") == {"generation": "gen-000004"}
+    assert set(_found(cli, "Who opened the pier?")) == {PIER.title, LIBRARY.title}
