@@ -14,7 +14,7 @@ import typer
 from qa.audit import AUDIT_FILE
 from qa.cli import articles, feedback, generations, questions, users
 from qa.cli.console import DataDir, configured, one_line_errors, out, quiet_libraries
-from qa.composition import build_addresses, build_kept, build_parts, build_schedule
+from qa.composition import build_addresses, build_common, build_kept, build_parts, build_schedule
 from qa.service import Service
 from qa.users import USERS_FILE
 
@@ -84,6 +84,7 @@ def serve(
                     requests_per_minute=config.serve.requests_per_minute,
                     questions_per_minute=config.serve.questions_per_minute,
                     audit_file=config.data_dir / AUDIT_FILE,
+                    common=build_common(config),
                 ),
                 trusted_hosts=config.serve.allowed_hosts,
                 max_upload_bytes=config.serve.max_upload_mb << 20,

@@ -24,6 +24,7 @@ from index.protocols import NamesArticles, PassageSnapshot
 from index.sources.fetch_log import FetchLog
 from index.sources.intake import AddressIntake, Taken
 from index.sql import SqlDatabase
+from qa.common import Common
 from qa.config import Config, EmbedderConfig, FetchConfig, ReaderConfig
 from qa.configured_generator import LoadProgress, build_generator, no_load_progress
 from qa.configured_pipeline import build_pipeline
@@ -38,6 +39,7 @@ from qa.pipeline import Pipeline
 from qa.probes import probe_verifier
 from qa.source_schedule import ScheduledSource, SourceSchedule
 from qa.source_status import SourceStatusFile
+from qa.users import USERS_FILE, BaseUsers, Users
 from qa.web_addresses import WebAddresses
 
 
@@ -188,6 +190,21 @@ def build_kept(config: Config) -> Kept:
         max_conversations=config.serve.max_conversations,
         max_days=config.serve.keep_conversations_days,
     )
+
+
+def build_users(config: Config) -> BaseUsers:
+    """Who may use a served Article QA."""
+    common = build_common(config)
+    return Users(config.data_dir / USERS_FILE) if common is None else common.users
+
+
+def build_common(config: Config) -> Common | None:
+    """What app processes on one index share; None where the index is in files and one process serves it."""
+    if config.index.url is None:
+        return None
+    from qa.configured_postgres import common_of
+
+    return common_of(config)
 
 
 def build_fetcher(config: FetchConfig) -> WebFetcher:

@@ -18,9 +18,13 @@ from index.postgres.passages import PassageStore
 from index.postgres.servers import Server
 from index.protocols import NamesArticles
 from index.sql import SqlDatabase
+from qa.common import Common
 from qa.config import Config
 from qa.kept_file import KeptStore
 from qa.shared.kept import KeptTables
+from qa.shared.keyed_replies import TableOfReplies
+from qa.shared.request_counts import TableOfCounts
+from qa.shared.users import UsersTable
 
 
 def library_of(config: Config) -> PostgresLibrary:
@@ -65,6 +69,15 @@ def collection_of(
 def kept_of(config: Config) -> KeptStore:
     """Where conversations and feedback are kept."""
     return _kept(_url(config))
+
+
+def common_of(config: Config) -> Common:
+    """What app processes on one index share."""
+    url = _url(config)
+    counts = Server(
+        url, max_connections=4, connect_timeout_seconds=2.0, statement_timeout_seconds=2.0, patience_seconds=0.0
+    )
+    return Common(UsersTable(_server(url)), TableOfCounts(counts), TableOfReplies(_server(url)))
 
 
 def _store(config: Config) -> PassageStore:

@@ -15,12 +15,12 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from index.atomic import write_atomically
 from index.errors import BadInputError, StorageError
@@ -51,27 +51,28 @@ class User:
         return hmac.compare_digest(self.secret_sha256, digest)
 
 
-class Users:
-    """What the file says now, to everybody who asks; any number of processes may share it.
+Result = TypeVar("Result")
+Change = Callable[[dict[str, User]], Result]
+"""Changes the users in place."""
 
-    :param path: Where the file is; there need be none.
-    """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+class BaseUsers(ABC):
+    """The users as they are now, to everybody who asks; any number of processes may share them."""
+
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: object = None
         self._users: Mapping[str, User] = {}
 
     def all(self) -> Mapping[str, User]:
-        """By name, in the order of the names; the file is read only when it changed.
+        """By name, in the order of the names; read only when something changed.
 
-        :raises StorageError: If it cannot be read or is no list of users: then nobody is let in.
+        :raises StorageError: If they cannot be read: then nobody is let in.
         """
         with self._lock:
             state = self._state()
             if state != self._seen:
-                self._users = self._read() if state is not None else {}
+                self._users = self._read()
                 self._seen = state
             return self._users
 
@@ -101,40 +102,68 @@ class Users:
                 "the first a letter or digit"
             )
         checked = _role(role)
-        with self._changed() as users:
+
+        def add(users: dict[str, User]) -> str:
             if name in users:
                 raise BadInputError(f"there is a user {name!r} already; `users reset {name}` makes a new secret")
             users[name], secret = _with_new_secret(name, checked)
-        return secret
+            return secret
+
+        return self._change(add)
 
     def give_role(self, name: str, role: str) -> None:
         """:raises BadInputError: If there is no such user or role."""
         checked = _role(role)
-        with self._changed() as users:
-            users[name] = replace(self._known(users, name), role=checked)
+
+        def give(users: dict[str, User]) -> None:
+            users[name] = replace(_known(users, name), role=checked)
+
+        self._change(give)
 
     def reset(self, name: str) -> str:
         """Give a user a new secret and return it; the old one counts no more.
 
         :raises BadInputError: If there is no such user.
         """
-        with self._changed() as users:
-            users[name], secret = _with_new_secret(name, self._known(users, name).role)
-        return secret
+
+        def reset(users: dict[str, User]) -> str:
+            users[name], secret = _with_new_secret(name, _known(users, name).role)
+            return secret
+
+        return self._change(reset)
 
     def remove(self, name: str) -> None:
         """:raises BadInputError: If there is no such user."""
-        with self._changed() as users:
-            del users[self._known(users, name).name]
 
-    def _known(self, users: Mapping[str, User], name: str) -> User:
-        if name not in users:
-            raise BadInputError(f"there is no user {name!r}; there are {', '.join(sorted(users)) or 'none'}")
-        return users[name]
+        def remove(users: dict[str, User]) -> None:
+            del users[_known(users, name).name]
 
-    @contextmanager
-    def _changed(self) -> Iterator[dict[str, User]]:
-        """The users, written back at the end; other processes wait meanwhile."""
+        self._change(remove)
+
+    @abstractmethod
+    def _state(self) -> object:
+        """Differs whenever the users may have changed; None before there were any."""
+
+    @abstractmethod
+    def _read(self) -> Mapping[str, User]:
+        """All of them, by name."""
+
+    @abstractmethod
+    def _change(self, change: Change[Result]) -> Result:
+        """Let ``change`` have all users and store what it made of them; other processes wait meanwhile."""
+
+
+class Users(BaseUsers):
+    """The users in a file.
+
+    :param path: Where the file is; there need be none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def _change(self, change: Change[Result]) -> Result:
         lock = self.path.with_name(f".{self.path.name}.lock")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,11 +172,12 @@ class Users:
             raise StorageError(f"cannot write {self.path}: {error.strerror}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            users = dict(self._read()) if self.path.exists() else {}
-            yield users
+            users = dict(self._read())
+            result = change(users)
             listed = [_to_json(users[name]) for name in sorted(users)]
             data = json.dumps({"version": _VERSION, "users": listed}, indent=1).encode()
             write_atomically(self.path, data, mode=0o600)
+            return result
         finally:
             os.close(descriptor)
 
@@ -161,16 +191,24 @@ class Users:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _read(self) -> dict[str, User]:
+        if not self.path.exists():
+            return {}
         try:
             value = json.loads(self.path.read_bytes())
             if value["version"] != _VERSION:
                 raise StorageError(f"{self.path} was written by another version of Article QA; upgrade to read it")
-            users = [_from_json(entry) for entry in value["users"]]
+            users = [user_from_json(entry) for entry in value["users"]]
         except OSError as error:
             raise StorageError(f"cannot read {self.path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise StorageError(f"{self.path} is no list of users ({error}); restore it, or delete it") from error
         return {user.name: user for user in sorted(users, key=lambda user: user.name)}
+
+
+def _known(users: Mapping[str, User], name: str) -> User:
+    if name not in users:
+        raise BadInputError(f"there is no user {name!r}; there are {', '.join(sorted(users)) or 'none'}")
+    return users[name]
 
 
 def _role(value: str) -> Role:
@@ -194,7 +232,7 @@ def _to_json(user: User) -> dict[str, str]:
     return {"name": user.name, "role": user.role, "secret_sha256": user.secret_sha256, **created}
 
 
-def _from_json(entry: Any) -> User:
+def user_from_json(entry: Any) -> User:
     """:raises ValueError: If anything in it is not as it was written."""
     user = User(entry["name"], entry["role"], entry["secret_sha256"], str(entry["created_at"]))
     is_right = NAME.fullmatch(user.name) and user.role in get_args(Role) and _DIGEST.fullmatch(user.secret_sha256)

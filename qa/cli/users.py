@@ -9,9 +9,8 @@ import typer
 
 from qa.audit import AUDIT_FILE, AuditLog
 from qa.cli.console import AsJson, DataDir, configured, one_line_errors, out, print_json
-from qa.composition import build_kept
+from qa.composition import build_kept, build_users
 from qa.conversations import owner_of
-from qa.users import USERS_FILE, Users
 
 users = typer.Typer(
     name="users",
@@ -27,9 +26,9 @@ RoleOption = Annotated[str, typer.Option("--role", help="reader (asks and reads)
 def add(name: Name, role: RoleOption = "reader", data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Add a user and print the secret, once: it is stored as a hash only."""
     with one_line_errors():
-        folder = configured(data_dir).data_dir
-        secret = Users(folder / USERS_FILE).add(name, role)
-        _note(folder, "add_user", name, role)
+        config = configured(data_dir)
+        secret = build_users(config).add(name, role)
+        _note(config.data_dir, "add_user", name, role)
         _print_secret(name, role, secret, as_json)
 
 
@@ -37,7 +36,7 @@ def add(name: Name, role: RoleOption = "reader", data_dir: DataDir = None, as_js
 def list_users(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the users and their roles."""
     with one_line_errors():
-        there = Users(configured(data_dir).data_dir / USERS_FILE).all().values()
+        there = build_users(configured(data_dir)).all().values()
         if as_json:
             listed = [{"name": user.name, "role": user.role, "created_at": user.created_at} for user in there]
             print_json({"users": listed})
@@ -57,9 +56,9 @@ def role(
 ) -> None:
     """Give a user another role, from the next request on; the secret stays."""
     with one_line_errors():
-        folder = configured(data_dir).data_dir
-        Users(folder / USERS_FILE).give_role(name, role)
-        _note(folder, "change_role", name, role)
+        config = configured(data_dir)
+        build_users(config).give_role(name, role)
+        _note(config.data_dir, "change_role", name, role)
         if as_json:
             print_json({"name": name, "role": role})
             return
@@ -71,7 +70,7 @@ def remove(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> Non
     """Remove a user with all conversations and feedback; a running server refuses the secret from then on."""
     with one_line_errors():
         config = configured(data_dir)
-        there = Users(config.data_dir / USERS_FILE)
+        there = build_users(config)
         there.remove(name)
         _note(config.data_dir, "remove_user", name)
         # After the user: who cannot log in any more keeps nothing new. Whoever gets the name next is somebody else.
@@ -89,10 +88,10 @@ def remove(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> Non
 def reset(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Give a user a new secret, printed once; the old one counts no more."""
     with one_line_errors():
-        folder = configured(data_dir).data_dir
-        there = Users(folder / USERS_FILE)
+        config = configured(data_dir)
+        there = build_users(config)
         secret = there.reset(name)
-        _note(folder, "reset_user", name)
+        _note(config.data_dir, "reset_user", name)
         _print_secret(name, there.all()[name].role, secret, as_json)
 
 

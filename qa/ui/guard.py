@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +19,7 @@ from qa.ui.access import paths
 from qa.ui.access.actor import Actor, acting
 from qa.ui.access.hosts import TrustedHosts, is_same_origin
 from qa.ui.access.identity import CLIENT_HEADER, IDENTITY_HEADER, NOBODY, BusyError, Identity
-from qa.ui.access.limits import PerMinute
+from qa.ui.access.limits import RateLimit
 from qa.ui.access.login import Login
 from qa.ui.access.metrics import Metrics
 from qa.ui.access.proxies import Origin, TrustedProxies, client_key
@@ -26,7 +27,6 @@ from qa.ui.http.errors import error_response
 from qa.ui.problems import Problem, code_of_status
 
 _log = logging.getLogger(__name__)
-_FAILED_LOGINS_PER_MINUTE = 20
 _CLAIMS = (b"x-forwarded-", b"forwarded", b"x-real-ip", b"x-gradio-", b"x-article-qa-")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -56,6 +56,8 @@ class Guard:
     :param login: Who may use it.
     :param proxies: Whose word counts for where a request comes from.
     :param requests: How many requests each client may make; files that every page needs are not counted.
+    :param failed_logins: How many wrong passwords each client may try.
+    :param waits_for_others: Whether limits or users are looked up elsewhere, for which no other request should wait.
     :param max_body_bytes: The largest request body, other than uploads.
     :param max_upload_bytes: The largest upload request; it may hold several files.
     """
@@ -67,17 +69,20 @@ class Guard:
         hosts: TrustedHosts,
         login: Login,
         proxies: TrustedProxies,
-        requests: PerMinute,
+        requests: RateLimit,
+        failed_logins: RateLimit,
         metrics: Metrics,
         max_body_bytes: int,
         max_upload_bytes: int,
+        waits_for_others: bool = False,
     ) -> None:
         self._app = app
         self._hosts = hosts
         self._login = login
         self._proxies = proxies
         self._requests = requests
-        self._failed_logins = PerMinute(_FAILED_LOGINS_PER_MINUTE)
+        self._failed_logins = failed_logins
+        self._waits_for_others = waits_for_others
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
         self._max_upload_bytes = max_upload_bytes
@@ -90,7 +95,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         origin = self._proxies.origin(scope)
-        passed = self._refusal_or_actor(scope, origin)
+        passed = await self._passed(scope, origin)
         if isinstance(passed, Refusal):
             self._metrics.refusal(passed.kind)
             reply = _Reply(send)
@@ -103,6 +108,11 @@ class Guard:
                 await self._app(identified, receive, reply)
             finally:
                 self._metrics.request(paths.route_of(identified), reply.status)
+
+    async def _passed(self, scope: Scope, origin: Origin) -> Refusal | Actor:
+        if self._waits_for_others:
+            return await run_in_threadpool(self._refusal_or_actor, scope, origin)
+        return self._refusal_or_actor(scope, origin)
 
     def _refusal_or_actor(self, scope: Scope, origin: Origin) -> Refusal | Actor:
         headers, path = Headers(scope=scope), scope["path"]

@@ -101,6 +101,7 @@ def create_site(
         answering,
         Endpoints(answering, upload_folder=upload_folder()),
         door.slots,
+        door.keyed_calls(),
         max_file_bytes=max_upload_bytes,
     )
     guarded = door.guarded(

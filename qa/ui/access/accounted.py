@@ -15,7 +15,7 @@ from qa.types import Done, Event, Mode, Turn
 from qa.ui.access.actor import current_actor
 from qa.ui.access.audited import ADDRESSES, ARTICLES, Audited, Methods
 from qa.ui.access.identity import BusyError, TooOftenError
-from qa.ui.access.limits import PerMinute
+from qa.ui.access.limits import RateLimit
 from qa.ui.access.metrics import Metrics
 from qa.ui.passed_on import PassedOn
 from qa.ui.ports import ArticleStore, QuestionService, WebAddresses
@@ -29,7 +29,7 @@ class AccountedService(PassedOn):
     """
 
     def __init__(
-        self, service: QuestionService, metrics: Metrics, *, questions: PerMinute, audit: AuditLog | None = None
+        self, service: QuestionService, metrics: Metrics, *, questions: RateLimit, audit: AuditLog | None = None
     ) -> None:
         super().__init__(service)
         self._metrics = metrics

@@ -6,14 +6,32 @@ request in memory, and the name of every client for ever.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
+from typing import Protocol
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from index.errors import StorageError
+from qa.common import RequestCounts
+
+_log = logging.getLogger(__name__)
 _LONGEST_WAIT_SECONDS = 60
+
+
+class RateLimit(Protocol):
+    """So many a minute and client."""
+
+    def take(self, key: str) -> int | None:
+        """Count one; or, when that is too many, how many seconds to wait, and count nothing."""
+        ...
+
+    def look(self, key: str) -> int | None:
+        """How many seconds to wait before the next one; None when it may come now."""
+        ...
 
 
 class PerMinute:
@@ -38,3 +56,44 @@ class PerMinute:
     def _seconds(self, key: str) -> int:
         reset = self._limiter.get_window_stats(self._item, key).reset_time
         return max(1, min(_LONGEST_WAIT_SECONDS, math.ceil(reset - time.time())))
+
+
+class SharedPerMinute:
+    """So many a minute and client, whichever of several processes they reach.
+
+    While the common counts cannot be reached, this process counts by itself, and says so in the log.
+
+    :param number: How many; 0 for any number.
+    :param kind: Of what; limits of one kind count together.
+    """
+
+    def __init__(self, number: int, counts: RequestCounts, kind: str) -> None:
+        self._number = number
+        self._counts = counts
+        self._kind = kind
+        self._alone = PerMinute(number)
+
+    def take(self, key: str) -> int | None:
+        """See :meth:`PerMinute.take`."""
+        if self._number == 0:
+            return None
+        try:
+            return None if self._counts.take(self._kind, key, self._number) else _seconds_of_minute()
+        except StorageError as error:
+            _log.warning("requests are counted by this process alone: %s", error)
+            return self._alone.take(key)
+
+    def look(self, key: str) -> int | None:
+        """See :meth:`PerMinute.look`."""
+        if self._number == 0:
+            return None
+        try:
+            return None if self._counts.may_take(self._kind, key, self._number) else _seconds_of_minute()
+        except StorageError as error:
+            _log.warning("requests are counted by this process alone: %s", error)
+            return self._alone.look(key)
+
+
+def _seconds_of_minute() -> int:
+    """Until the next minute of the clock begins, when the counts of this one weigh less and less."""
+    return max(1, math.ceil(60 - time.time() % 60))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qa.ui.access.identity import Identity
-from qa.users import Users
+from qa.users import BaseUsers
 
 _ANYBODY = Identity(None, "editor")
 
@@ -33,7 +33,7 @@ class Login:
     :raises StorageError: If the list of users cannot be read.
     """
 
-    def __init__(self, password: str | None = None, users: Users | None = None) -> None:
+    def __init__(self, password: str | None = None, users: BaseUsers | None = None) -> None:
         self._password = None if password is None else password.encode("utf-8")
         self._users = users
         self._had_users = bool(users is not None and users.all())

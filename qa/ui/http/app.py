@@ -19,6 +19,7 @@ from qa.ui.http.articles import article_routes
 from qa.ui.http.chat import chat_routes
 from qa.ui.http.context import HttpContext
 from qa.ui.http.errors import add_error_handlers
+from qa.ui.http.idempotency import KeyedCalls
 from qa.ui.http.questions import question_routes
 from qa.ui.http.schema import contract_schema
 from qa.ui.ports import QuestionService
@@ -36,15 +37,16 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 
 
 def make_http_api(
-    service: QuestionService, endpoints: Endpoints, slots: QuestionSlots, *, max_file_bytes: int
+    service: QuestionService, endpoints: Endpoints, slots: QuestionSlots, keyed: KeyedCalls, *, max_file_bytes: int
 ) -> FastAPI:
     """The app for the paths that :class:`BesidePage` sends to it.
 
     :param endpoints: Over a service that answers at once: here is where questions take their turns.
     :param slots: Where they wait for them.
+    :param keyed: Does requests with an Idempotency-Key once.
     :param max_file_bytes: The largest file of an upload.
     """
-    context = HttpContext(service, endpoints, max_file_bytes, slots, Calls(slots.num_parallel, 0))
+    context = HttpContext(service, endpoints, max_file_bytes, slots, Calls(slots.num_parallel, 0), keyed=keyed)
     app = FastAPI(
         title=text.PRODUCT,
         version=API_VERSION,

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from index.errors import ModelError
 from qa.ui.calls import Calls
 from qa.ui.endpoints import Endpoints
-from qa.ui.http.idempotency import IdempotentCalls
+from qa.ui.http.idempotency import IdempotentCalls, KeyedCalls
 from qa.ui.http.turns import turn
 from qa.ui.ports import QuestionService
 from qa.ui.problems import NotReadyError
@@ -35,7 +35,7 @@ class HttpContext:
     asking: Calls
     reading: Calls = field(default_factory=lambda: Calls(_NUM_READING, _MAX_READING_WAITING))
     writing: Calls = field(default_factory=lambda: Calls(_NUM_WRITING, _MAX_WRITING_WAITING))
-    keyed: IdempotentCalls = field(default_factory=IdempotentCalls)
+    keyed: KeyedCalls = field(default_factory=IdempotentCalls)
 
     def require_ready(self) -> None:
         """:raises NotReadyError: The models are still loading; waiting for them here would only block the line.

@@ -1,7 +1,7 @@
 """Remembers what keyed requests were answered, so that one sent twice is done once; knows nothing of HTTP.
 
-In memory: after a restart a repeated request is done again, which changes nothing, since adding the same article twice
-leaves it as it is.
+In memory, where one process serves: after a restart a repeated request is done again, which changes nothing, since
+adding the same article twice leaves it as it is.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from qa.common import KeyedReplies
 from qa.ui.access.identity import BusyError
 from qa.ui.problems import ConflictError
 
@@ -34,6 +35,22 @@ class _Entry:
     lock: threading.Lock = field(default_factory=threading.Lock)
     reply: Json | None = None
     num_bytes: int = 0
+
+
+class KeyedCalls(Protocol):
+    """What does keyed work once."""
+
+    def run(self, owner: str, key: str, fingerprint: bytes, work: Callable[[], Json]) -> Json:
+        """What ``work`` returns, or what it returned when it was asked for with this key before.
+
+        A second request that comes while the first is at work waits for it. Work that failed may be tried again.
+
+        :param owner: Whose key it is: one user's keys are never another's.
+        :param fingerprint: Of the request; see :func:`fingerprint_of`.
+        :raises ConflictError: If the key was used for another request.
+        :raises BusyError: If too many keys are remembered.
+        """
+        ...
 
 
 class IdempotentCalls:
@@ -61,15 +78,7 @@ class IdempotentCalls:
         self._entries: dict[tuple[str, str], _Entry] = {}  # the oldest first
 
     def run(self, owner: str, key: str, fingerprint: bytes, work: Callable[[], Json]) -> Json:
-        """What ``work`` returns, or what it returned when it was asked for with this key before.
-
-        A second request that comes while the first is at work waits for it. Work that failed may be tried again.
-
-        :param owner: Whose key it is: one user's keys are never another's.
-        :param fingerprint: Of the request; see :func:`fingerprint_of`.
-        :raises ConflictError: If the key was used for another request.
-        :raises BusyError: If too many keys are remembered.
-        """
+        """See :meth:`KeyedCalls.run`."""
         entry = self._entry(owner, key, fingerprint)
         with entry.lock:
             if entry.reply is None:
@@ -98,7 +107,7 @@ class IdempotentCalls:
                     raise BusyError(min(math.ceil(oldest.at + self._kept_seconds - now) + 1, _LONGEST_RETRY_SECONDS))
                 entry = self._entries[owner, key] = _Entry(fingerprint, now)
             elif entry.fingerprint != fingerprint:
-                raise ConflictError("this Idempotency-Key was used for another request; use a new key for new work")
+                raise _conflict()
             return entry
 
     def _forget_old(self, now: float) -> None:
@@ -109,6 +118,35 @@ class IdempotentCalls:
                 return
             del self._entries[oldest]
             self._num_bytes -= entry.num_bytes
+
+
+class SharedIdempotentCalls:
+    """The same over several processes, of which any may be asked next."""
+
+    def __init__(self, replies: KeyedReplies, *, max_keys: int = MAX_KEYS, max_chars: int = MAX_BYTES) -> None:
+        self._replies = replies
+        self._max_keys = max_keys
+        self._max_chars = max_chars
+
+    def run(self, owner: str, key: str, fingerprint: bytes, work: Callable[[], Json]) -> Json:
+        """See :meth:`KeyedCalls.run`."""
+        with self._replies.holding(owner, key) as held:
+            stored = held.stored()
+            if stored is not None:
+                if stored[0] != fingerprint:
+                    raise _conflict()
+                reply: Json = json.loads(stored[1])
+                return reply
+            num_keys, num_chars = held.num_stored()
+            if num_keys >= self._max_keys or num_chars >= self._max_chars:
+                raise BusyError(_LONGEST_RETRY_SECONDS)
+            reply = work()
+            held.store(fingerprint, json.dumps(reply))
+            return reply
+
+
+def _conflict() -> ConflictError:
+    return ConflictError("this Idempotency-Key was used for another request; use a new key for new work")
 
 
 def fingerprint_of(parts: Iterable[bytes]) -> bytes:

@@ -15,6 +15,7 @@ import anyio
 from qa.ui.endpoints import Endpoints
 from qa.ui.guarded_blocks import upload_folder
 from qa.ui.http.app import make_http_api
+from qa.ui.http.idempotency import IdempotentCalls
 from qa.ui.http.schema import contract_schema
 from qa.ui.mcp_tools import make_mcp_server
 from qa.ui.page import build_blocks
@@ -29,7 +30,7 @@ def contracts() -> dict[str, Any]:
     """HTTP operations, JSON schemas, Gradio endpoints and MCP tools, without the words that only people read."""
     service = FakeService()
     endpoints = Endpoints(service, upload_folder=upload_folder())
-    http_api = make_http_api(service, endpoints, QuestionSlots(1, 1), max_file_bytes=1)
+    http_api = make_http_api(service, endpoints, QuestionSlots(1, 1), IdempotentCalls(), max_file_bytes=1)
     gradio = build_blocks(service).get_api_info()["named_endpoints"]
     tools = anyio.run(make_mcp_server(endpoints, num_parallel=1).list_tools)
     found = {

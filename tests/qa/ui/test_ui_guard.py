@@ -43,6 +43,7 @@ def request(
         login=Login(password),
         proxies=TrustedProxies(proxies),
         requests=PerMinute(0),
+        failed_logins=PerMinute(20),
         metrics=METRICS,
         max_body_bytes=100,
         max_upload_bytes=1000,
