@@ -95,20 +95,38 @@ class ReaderConfig(_Section):
 
 class GeneratorConfig(_Section):
     """``engine``: "llamacpp" or "openvino" (``model``: "packaged" or a GGUF file), "transformers" (``model``: a Hub id
-    or folder), "openai" (``model`` and ``base_url`` of any compatible server; its key comes from the environment
-    variable that ``api_key_env`` names), or "none" for evidence only."""
+    or folder), "openai" (``model`` and ``base_url`` of any compatible server, or several that run one model; their key
+    comes from the environment variable that ``api_key_env`` names), or "none" for evidence only. The other settings
+    are for "openai": seconds to wait for a connection, for the first token, between two tokens (``timeout_seconds``)
+    and from one look at the servers to the next (0 for never); ``scores``: see
+    :class:`qa.generators.openai_http.OpenAICompatibleGenerator`."""
 
     engine: Literal["llamacpp", "openvino", "transformers", "openai", "none"] = "llamacpp"
     model: str = "packaged"
-    base_url: str | None = None
+    base_url: str | tuple[str, ...] | None = None
     api_key_env: str = "ARTICLE_QA_API_KEY"
     context_tokens: Annotated[int, Field(ge=512, le=131_072)] = 4096
+    connect_seconds: Annotated[float, Field(gt=0)] = 5.0
+    first_token_seconds: Annotated[float, Field(gt=0)] = 120.0
     timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
+    health_seconds: Annotated[float, Field(ge=0)] = 10.0
+    scores: Literal["auto", "logprobs", "word"] = "auto"
+
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        """All of them, in their order."""
+        if self.base_url is None:
+            return ()
+        return (self.base_url,) if isinstance(self.base_url, str) else self.base_url
 
     @model_validator(mode="after")
     def _complete(self) -> GeneratorConfig:
-        if self.engine == "openai" and not self.base_url:
+        if self.engine == "openai" and not self.base_urls:
             raise ValueError('engine "openai" needs base_url, such as "http://127.0.0.1:8000/v1"')
+        if wrong := [url for url in self.base_urls if not url.startswith(("http://", "https://"))]:
+            raise ValueError(f"base_url {wrong[0]!r} must begin with http:// or https://")
+        if len({url.rstrip("/") for url in self.base_urls}) < len(self.base_urls):
+            raise ValueError("base_url lists a server twice; leave one of them out")
         if self.engine in ("openai", "transformers") and self.model == "packaged":
             raise ValueError(f'engine "{self.engine}" needs model: "packaged" is for "llamacpp" and "openvino"')
         return self

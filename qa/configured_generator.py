@@ -25,15 +25,7 @@ def build_generator(
     if config.engine == "none":
         return None
     if config.engine == "openai":
-        from qa.generators.openai_http import OpenAICompatibleGenerator
-
-        return OpenAICompatibleGenerator(
-            config.base_url or "",
-            config.model,
-            api_key=os.environ.get(config.api_key_env),
-            timeout_seconds=config.timeout_seconds,
-            context_tokens=config.context_tokens,
-        )
+        return _remote_generator(config)
     if config.engine == "transformers":
         from qa.generators.transformers_engine import TransformersGenerator
 
@@ -52,6 +44,22 @@ def build_generator(
 
     progress("loading the answering model", 0, 1)
     return LlamaCppGenerator(path, model_id=model_id, context_tokens=config.context_tokens)
+
+
+def _remote_generator(config: GeneratorConfig) -> Generator:
+    from qa.generators.openai_balancer import BalancerSettings
+    from qa.generators.openai_endpoint import Timeouts
+    from qa.generators.openai_http import OpenAICompatibleGenerator
+
+    return OpenAICompatibleGenerator(
+        config.base_urls,
+        config.model,
+        api_key=os.environ.get(config.api_key_env),
+        timeouts=Timeouts(config.connect_seconds, config.first_token_seconds, config.timeout_seconds),
+        context_tokens=config.context_tokens,
+        scores=config.scores,
+        balancing=BalancerSettings(health_seconds=config.health_seconds),
+    )
 
 
 def _gguf_model(config: GeneratorConfig, cache_dir: Path, progress: LoadProgress) -> tuple[Path, str]:

@@ -95,7 +95,7 @@ def _generator(config: Config) -> str:
     if generator.engine == "none":
         return "none is configured: answers are evidence only"
     if generator.engine == "openai":
-        return f"{generator.model} at {generator.base_url} (not contacted)"
+        return f"{generator.model} at {', '.join(generator.base_urls)} (not contacted)"
     missing = [name for name in _OPENVINO_PACKAGES if importlib.util.find_spec(name) is None]
     if generator.engine == "openvino" and missing:
         raise ModelError('the engine "openvino" needs: pip install openvino-genai gguf')

@@ -61,11 +61,17 @@ def llama(packaged_gguf: Path) -> Iterator[LlamaCppGenerator]:
 
 
 @pytest.fixture(scope="session")
-def tiny_openvino(packaged_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenVinoGenerator]:
-    """Two random layers with the packaged model's tokenizer, made ready as the packaged model is."""
-    folder = tmp_path_factory.mktemp("openvino")
-    write_tiny_gguf(packaged_gguf, folder / "tiny.gguf")
-    prepared = prepared_model_path(folder / "tiny.gguf", folder / "cache")
+def tiny_gguf(packaged_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two random layers with the packaged model's tokenizer."""
+    path = tmp_path_factory.mktemp("tiny-gguf") / "tiny.gguf"
+    write_tiny_gguf(packaged_gguf, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_openvino(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenVinoGenerator]:
+    """The tiny model made ready as the packaged one is."""
+    prepared = prepared_model_path(tiny_gguf, tmp_path_factory.mktemp("openvino") / "cache")
     assert {"openvino_model.xml", "openvino_tokenizer.xml"} <= set(json.loads((prepared / "sha256.json").read_text()))
     generator = OpenVinoGenerator(prepared, model_id="tiny", context_tokens=512)
     yield generator
@@ -114,14 +120,20 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class FakeChatServer:
-    """An OpenAI-compatible server on a loopback port whose next replies a test sets."""
+    """An OpenAI-compatible server on a loopback port whose next replies a test sets.
 
-    def __init__(self) -> None:
+    :param port: 0 for a free one.
+    """
+
+    def __init__(self, port: int = 0) -> None:
         self.respond: Callable[[BaseHTTPRequestHandler, dict[str, Any]], None] = answer_in_words
+        self.look: Callable[[BaseHTTPRequestHandler], None] = lambda handler: send(handler, 200, '{"data": []}')
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.looks: list[str] = []
         self.broken_connections = threading.Semaphore(0)
-        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._httpd.server_address[1]}/v1"
+        self._httpd = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self.port = int(self._httpd.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}/v1"
         self._thread = threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
@@ -134,6 +146,10 @@ class FakeChatServer:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.looks.append(self.path)
+                server.look(self)
+
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 server.requests.append((self.path, dict(self.headers), body))
@@ -189,6 +205,13 @@ def answer_in_words(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> No
 
 @pytest.fixture
 def chat_server() -> Iterator[FakeChatServer]:
+    server = FakeChatServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def other_chat_server() -> Iterator[FakeChatServer]:
     server = FakeChatServer()
     yield server
     server.close()

@@ -18,9 +18,12 @@ from index.chunker import ChunkerSettings
 from index.collection import Collection
 from index.types import Article, Passage, RetrievedPassage, make_article
 from qa.calibration import Calibration, Logistic
-from qa.generators.protocol import Message
+from qa.composition import Parts, build_pipeline
+from qa.config import Config
+from qa.generators.protocol import Generator, Message
 from qa.prompts import SYSTEM
-from tests.fakes import open_parts
+from tests.fakes import HashEmbedder, open_parts
+from tests.qa.sentence_reader import SentenceReader
 
 PIER = make_article(
     "The harbour of Lindby opened a new pier on Monday. The pier cost 12 million euros and took three years to build. "
@@ -152,6 +155,13 @@ def make_collection(folder: Path, articles: Iterable[Article] = ()) -> Collectio
 
 # Once for all invocations: making the commands takes longer than most of them run.
 typer.testing._get_command = cache(typer.testing._get_command)  # type: ignore[attr-defined]  # as it is imported there
+
+
+def make_parts(collection: Collection, generator: Generator | None) -> Parts:
+    """A put-together system without models."""
+    embedder = HashEmbedder()
+    pipeline = build_pipeline(Config(), collection, embedder, SentenceReader(embedder), generator)
+    return Parts(collection, pipeline, embedder, generator)
 
 
 class CommandLine:

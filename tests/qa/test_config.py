@@ -164,11 +164,26 @@ def test_section_that_is_no_table_is_an_error_also_when_the_environment_adds_to_
         ("[chunker]\nmin_tokens = 200\n", "min_tokens=200 is above max_tokens=120"),
         ('[generator]\nengine = "openai"\nmodel = "m"\n', "needs base_url"),
         ('[generator]\nengine = "openai"\nbase_url = "http://127.0.0.1/v1"\n', "needs model"),
+        ('[generator]\nengine = "openai"\nmodel = "m"\nbase_url = []\n', "needs base_url"),
+        ('[generator]\nengine = "openai"\nmodel = "m"\nbase_url = ["10.0.0.1:8000"]\n', "must begin with http"),
+        (
+            '[generator]\nengine = "openai"\nmodel = "m"\nbase_url = ["http://a/v1", "http://a/v1/"]\n',
+            "lists a server twice",
+        ),
         ('[generator]\nengine = "transformers"\n', "needs model"),
     ],
 )
 def test_values_that_do_not_go_together_are_an_error(text: str, expected: str, write: Write) -> None:
     assert expected in message_of(text, write)
+
+
+def test_one_server_or_several_write(write: Write) -> None:
+    for written, expected in (
+        ('"http://a/v1"', ("http://a/v1",)),
+        ('["http://a/v1", "https://b/v1"]', ("http://a/v1", "https://b/v1")),
+    ):
+        write(f'[generator]\nengine = "openai"\nmodel = "m"\nbase_url = {written}\n')
+        assert load_config(environment={}).generator.base_urls == expected
 
 
 def test_further_problems_are_counted(write: Write) -> None:

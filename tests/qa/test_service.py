@@ -22,18 +22,12 @@ from qa.source_schedule import ScheduledSource, SourceSchedule
 from qa.source_status import SourceStatusFile
 from qa.types import Done
 from tests.fakes import HashEmbedder, open_parts
-from tests.qa.helpers import LIBRARY, PIER, ScriptedGenerator, make_collection, replies
+from tests.qa.helpers import LIBRARY, PIER, ScriptedGenerator, make_collection, make_parts, replies
 from tests.qa.sentence_reader import SentenceReader
 
 Report = Callable[[str, int, int], None]
 STATUS_KEYS = {"generation", "num_articles", "num_passages", "newest_published_at", "models"}
 _LOOK_SECONDS = 0.05
-
-
-def make_parts(collection: Collection, generator: ScriptedGenerator | None) -> Parts:
-    embedder = HashEmbedder()
-    pipeline = build_pipeline(Config(), collection, embedder, SentenceReader(embedder), generator)
-    return Parts(collection, pipeline, embedder, generator)
 
 
 def wait_until(is_true: Callable[[], Any], what: str) -> None:

@@ -5,12 +5,12 @@ Knows nothing of who asks: no name, address, question or title ever becomes a la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from qa.types import Answer, Seconds
@@ -111,3 +111,21 @@ class _Served(Collector):
         for name in ("articles", "passages"):
             value = int(status.get(f"num_{name}") or 0)
             yield GaugeMetricFamily(f"article_qa_{name}", f"{name.capitalize()} in that generation.", value=value)
+        yield from _writers(status.get("writers") or [])
+
+
+def _writers(writers: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+    """How each server that writes does; none where the model runs in this process."""
+    if not writers:
+        return
+    up = GaugeMetricFamily("article_qa_writer_up", "Whether a model server is used.", labels=["endpoint"])
+    running = GaugeMetricFamily("article_qa_writer_requests_running", "Requests it works on.", labels=["endpoint"])
+    asked = CounterMetricFamily("article_qa_writer_requests", "Requests to it.", labels=["endpoint"])
+    failed = CounterMetricFamily("article_qa_writer_failures", "Those it failed.", labels=["endpoint"])
+    for writer in writers:
+        label = [str(writer["endpoint"])]
+        up.add_metric(label, int(writer["problem"] is None))
+        running.add_metric(label, writer["num_running"])
+        asked.add_metric(label, writer["num_requests"])
+        failed.add_metric(label, writer["num_failures"])
+    yield from (up, running, asked, failed)

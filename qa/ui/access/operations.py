@@ -25,8 +25,9 @@ def operation_routes(service: QuestionService, metrics: Metrics) -> list[Route]:
         return JSONResponse({"alive": True}, headers=_FRESH)
 
     async def ready(request: Request) -> Response:
-        missing = await run_in_threadpool(missing_parts, service)
-        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200, headers=_FRESH)
+        missing, impaired = await run_in_threadpool(lambda: (missing_parts(service), impaired_parts(service)))
+        told = {"ready": not missing, "missing": missing, "impaired": impaired}
+        return JSONResponse(told, 503 if missing else 200, headers=_FRESH)
 
     async def figures(request: Request) -> Response:
         return Response(await run_in_threadpool(metrics.text), media_type=CONTENT_TYPE, headers=_FRESH)
@@ -40,6 +41,16 @@ def missing_parts(service: QuestionService) -> list[str]:
     if loading.error is not None or not loading.is_ready:
         return ["models"]
     return [] if known_status(service) is not None else ["index"]
+
+
+def impaired_parts(service: QuestionService) -> list[str]:
+    """What is there in part: "writers" while one of the servers that write is left alone.
+
+    Also while all are: evidence is still found and articles are still taken, and a server all others use, too, is no
+    reason for a balancer to let nobody in.
+    """
+    status = known_status(service) or {}
+    return ["writers"] if any(writer["problem"] for writer in status.get("writers", ())) else []
 
 
 def known_status(service: QuestionService) -> dict[str, Any] | None:

@@ -300,7 +300,7 @@ def test_a_full_queue_says_when_to_come_back() -> None:
 
 def test_health_is_open_and_tells_nothing_private(world: World) -> None:
     assert HTTP.get(f"{world.url}/healthz").json() == {"alive": True}
-    assert HTTP.get(f"{world.url}/readyz").json() == {"ready": True, "missing": []}
+    assert HTTP.get(f"{world.url}/readyz").json() == {"ready": True, "missing": [], "impaired": []}
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,10 @@ def test_health_is_open_and_tells_nothing_private(world: World) -> None:
 def test_not_ready_says_what_is_missing_and_no_more(world: World, state: FakeLoading, missing: str) -> None:
     with changed(world.service, state=state):
         reply = HTTP.get(f"{world.url}/readyz")
-        assert (reply.status_code, reply.json()) == (503, {"ready": False, "missing": [missing]})
+        assert (reply.status_code, reply.json()) == (
+            503,
+            {"ready": False, "missing": [missing], "impaired": []},
+        )
         assert metric(world.client("bob"), "article_qa_ready") == 0
     assert metric(world.client("bob"), "article_qa_ready") == 1
 
@@ -324,7 +327,30 @@ def test_without_an_index_it_is_not_ready(world: World) -> None:
 
     with changed(world.service, status=unreadable):
         reply = HTTP.get(f"{world.url}/readyz")
-        assert (reply.status_code, reply.json()) == (503, {"ready": False, "missing": ["index"]})
+        assert (reply.status_code, reply.json()) == (
+            503,
+            {"ready": False, "missing": ["index"], "impaired": []},
+        )
+
+
+def test_servers_that_write_are_in_the_figures_and_one_that_is_gone_in_the_readiness(world: World) -> None:
+    writers = [
+        {"endpoint": "http://10.0.0.1/v1", "problem": None, "num_running": 2, "num_requests": 7, "num_failures": 0},
+        {"endpoint": "http://10.0.0.2/v1", "problem": "gone", "num_running": 0, "num_requests": 3, "num_failures": 1},
+    ]
+    status = world.service.status()
+    with changed(world.service, status=lambda: {**status, "writers": writers}):
+        reply = HTTP.get(f"{world.url}/readyz")
+        assert (reply.status_code, reply.json()) == (200, {"ready": True, "missing": [], "impaired": ["writers"]})
+        client = world.client("bob")
+        for name, values in (
+            ("up", (1, 0)),
+            ("requests_running", (2, 0)),
+            ("requests_total", (7, 3)),
+            ("failures_total", (0, 1)),
+        ):
+            for number, value in enumerate(values, start=1):
+                assert metric(client, f'article_qa_writer_{name}{{endpoint="http://10.0.0.{number}/v1"}}') == value
 
 
 def test_the_figures_count_questions_stages_requests_and_the_process() -> None:
