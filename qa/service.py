@@ -14,7 +14,7 @@ from index.dates import parse_date
 from index.errors import ArticleQAError, BadInputError, BuilderBusyError, ModelError
 from index.types import Filters, RetrievedPassage
 from qa.composition import Parts
-from qa.generators.protocol import RemoteWriter
+from qa.generators.protocol import RemoteWriter, WriterState
 from qa.source_schedule import SourceSchedule
 from qa.types import Event, Mode, Turn
 from qa.web_addresses import WebAddresses
@@ -237,7 +237,9 @@ def service_status(parts: Parts, sources: Sequence[dict[str, Any]] = ()) -> dict
     :param sources: How each watched source stands (see :class:`qa.source_status.SourceStatus`).
     """
     models = parts.pipeline.models("full" if parts.generator is not None else "fast")
-    writers = parts.generator.writers() if isinstance(parts.generator, RemoteWriter) else ()
+    writers: tuple[WriterState, ...] = ()
+    if isinstance(parts.generator, RemoteWriter):
+        writers = parts.generator.writers()
     named = {"embedder": models.embedder, "evidence": models.evidence, "generator": models.generator}
     return {
         **parts.collection.status(),
