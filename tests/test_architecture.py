@@ -95,6 +95,21 @@ def loads_postgres(path: Path) -> Iterator[str]:
             yield module
 
 
+def loads_the_http_engine(path: Path) -> Iterator[str]:
+    """What speaks with model servers is loaded only where one is configured."""
+    name = relative(path)
+    if not name.startswith("qa/generators/openai_"):
+        for module in sorted(imported(path)):
+            if module.startswith("qa.generators.openai_") and (
+                name != "qa/configured_generator.py" or module in at_the_top(path)
+            ):
+                yield module
+
+
+def test_the_http_engine_is_loaded_only_when_it_is_wanted() -> None:
+    assert offences(loads_the_http_engine) == []
+
+
 def at_the_top(path: Path) -> set[str]:
     return {node.module or "" for node in parsed(path).body if isinstance(node, ast.ImportFrom)}
 
@@ -153,6 +168,8 @@ def test_nothing_is_unpickled_or_evaluated() -> None:
         (lengths, "a.py", "import os\n" * 301, ["a module opens with", "more than 300"]),
         (lengths, "a.py", '"""It."""\n\ndef f():\n' + "    x = 1\n" * 60, ["f is too long"]),
         (lengths, "a.py", '"""It."""\n\ndef f():\n' + "    x = 1\n" * 59, []),
+        (loads_the_http_engine, "qa/a.py", "from qa.generators.openai_http import x", ["qa.generators.openai_http"]),
+        (loads_the_http_engine, "qa/configured_generator.py", "import qa.types\ndef f():\n    pass\n", []),
         (unpickled_or_evaluated, "a.py", "import joblib\neval(x)", ["joblib", "line 2: eval"]),
         (unpickled_or_evaluated, "a.py", "load(p, allow_pickle=True)\nload(p, allow_pickle=False)", ["line 1: allow"]),
     ],
