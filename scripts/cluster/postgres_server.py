@@ -6,12 +6,10 @@ Not for production: it is one folder and one process without supervision. Knows 
 from __future__ import annotations
 
 import contextlib
-import random
 import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -20,9 +18,9 @@ from typing import Self
 
 import psutil
 
+from scripts.cluster.ports import HOST, free_port
 from scripts.cluster.postgres_binaries import DEFAULT_VERSION, PostgresError, Programs, find_programs
 
-HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 START_SECONDS = 60.0
 # Small enough for several servers on a laptop. What is written survives a killed process with or without fsync; the
@@ -43,8 +41,6 @@ SETTINGS: Mapping[str, str] = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
-# Below where Linux takes the ports of outgoing connections from, so that a stopped server finds its port free again.
-_PORTS = range(20_000, 32_000)
 
 
 class PostgresServer:
@@ -99,6 +95,24 @@ class PostgresServer:
         with _removed_on_error(server):
             server.copy_from(primary, name)
             server.start()
+        return server
+
+    @classmethod
+    def restored_from(cls, folder: Path, archive: Path, password: str, *, version: str = DEFAULT_VERSION) -> Self:
+        """Start a server on a base backup and let it take in all of the archived log (point in time: the end).
+
+        :param folder: Of `make_folder`; pg_basebackup made its `data`. It is the server's from now on.
+        :param archive: Where `archive_command` copied the log to.
+        :param password: That of the server that was backed up.
+        :raises PostgresError: It cannot be started or does not reach the log's end.
+        """
+        server = cls(find_programs(version), folder, password)
+        with _removed_on_error(server):
+            (server.data / "recovery.signal").touch()
+            with (server.data / "postgresql.auto.conf").open("a") as configuration:
+                configuration.write(f"restore_command = 'cp {archive}/%f %p'\narchive_mode = off\n")
+            server.start()
+            server.wait_until_recovered()
         return server
 
     def copy_from(self, primary: PostgresServer, name: str) -> None:
@@ -164,6 +178,17 @@ class PostgresServer:
         """
         self.run("pg_ctl", "promote", "-D", str(self.data), "-w", "-t", "60")
 
+    def wait_until_recovered(self, timeout_seconds: float = 60.0) -> None:
+        """Return when it takes writes, having read the log that it recovers from to its end.
+
+        :raises PostgresError: It does not within the time.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while self.sql("SELECT pg_is_in_recovery()") != "f":
+            if time.monotonic() > deadline:
+                raise PostgresError(f"the server was not recovered within {timeout_seconds:.0f} s")
+            time.sleep(0.05)
+
     def wait_for_standbys(self, *names: str) -> None:
         """Acknowledge a commit only when one of these standbys has it on disk; without names: no waiting."""
         for name in names:
@@ -182,6 +207,13 @@ class PostgresServer:
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def busy_seconds(self) -> float:
+        """Processor time of its processes that live, in seconds; Linux only."""
+        if self._process is None:
+            return 0.0
+        processes = psutil.Process(self._process.pid).children()
+        return sum(int(Path(f"/proc/{one.pid}/schedstat").read_text().split()[0]) for one in processes) / 1e9
 
     def answers(self) -> bool:
         """Whether it takes connections; after a second without a word it does not."""
@@ -250,18 +282,6 @@ class PostgresServer:
             time.sleep(0.02)
         self.kill()
         raise PostgresError(f"the server on port {self.port} took no connection within {START_SECONDS:.0f} s")
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on.
-
-    :raises PostgresError: None of a hundred tried is free.
-    """
-    for port in random.sample(_PORTS, 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((HOST, port))
-            return port
-    raise PostgresError("none of a hundred ports is free")
 
 
 @contextlib.contextmanager

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from scripts.cluster.ports import HOST
 from scripts.cluster.postgres_binaries import DEFAULT_VERSION, PostgresError
-from scripts.cluster.postgres_server import HOST, SUPERUSER, PostgresServer
+from scripts.cluster.postgres_server import SUPERUSER, PostgresServer
 
 NAMES = ("left", "right")
 # The same on both: whichever is primary waits for the other one, from its very first commit after a promotion.

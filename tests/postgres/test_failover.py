@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from scripts.cluster.drill import Kill, Loader, Outcome, RowLoad, kill_primaries
+from scripts.cluster.drill import Kill, Outcome, TryAgain, contents, kill_primaries
+from scripts.cluster.drill_loads import ArticleLoad, RowLoad
 from scripts.cluster.postgres_server import PostgresServer
 from scripts.cluster.replicated_pair import FailureDetector, ReplicatedPair
 from scripts.failure_drill import MAX_SECONDS, is_kept, main, summary
@@ -25,25 +26,30 @@ def pair() -> Iterator[ReplicatedPair]:
         yield made
 
 
-def test_two_kills_lose_no_acknowledged_row_and_service_is_back_in_time(pair: ReplicatedPair) -> None:
-    outcome = kill_primaries(pair, 2, seed=5)
-    assert outcome.lost == 0 and outcome.standby_equal
-    assert [kill.number for kill in outcome.kills] == [0, 1]
-    assert all(0 < kill.detected < kill.readable < kill.writable <= MAX_SECONDS for kill in outcome.kills)
-    assert outcome.acknowledged > outcome.kills[1].rows_at_kill > outcome.kills[0].rows_at_kill > 0
+def test_lost_and_changed_rows_are_counted(pair: ReplicatedPair) -> None:
+    rows, articles = RowLoad(pair, 0), ArticleLoad(pair, 1)
+    assert [rows.write(0), rows.write(1), rows.write(1)] == [True, True, False]
+    assert [articles.write(0), articles.write(0)] == [True, False]
+    assert (rows.num_missing(2), articles.num_missing(1)) == (0, 0)
+    pair.primary.sql("DELETE FROM drill WHERE row_number = 7")
+    pair.primary.sql("UPDATE drill SET text = 'else' WHERE row_number IN (8, 9)")
+    assert (rows.num_missing(2), articles.num_missing(2)) == (3, articles.rows_a_batch)
 
 
-def test_lost_and_changed_rows_are_counted(pair: ReplicatedPair, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Forgetting(RowLoad):
-        def close(self) -> None:
-            with psycopg.connect(pair.url()) as connection:
-                connection.execute("DELETE FROM drill WHERE loader = 0 AND row_number = 7")
-                connection.execute("UPDATE drill SET text = 'else' WHERE loader = 0 AND row_number IN (8, 9)")
-            super().close()
+def test_a_standby_that_differs_is_noticed(pair: ReplicatedPair) -> None:
+    RowLoad(pair, 0).write(0)
+    pair.wait_until_equal()
+    before = contents(pair.primary)
+    assert before == contents(pair.standby) and before["public.drill"].startswith("200|")
+    pair.primary.sql("UPDATE drill SET text = 'else' WHERE row_number = 5")
+    assert contents(pair.primary) != before
 
-    monkeypatch.setattr("scripts.cluster.drill.RowLoad", Forgetting)
-    outcome = kill_primaries(pair, 0, seed=5, num_loaders=1)
-    assert outcome.lost == 3 and outcome.standby_equal
+
+def test_a_batch_that_was_not_acknowledged_is_to_be_tried_again(pair: ReplicatedPair) -> None:
+    load = RowLoad(pair, 0)
+    pair.primary.kill()
+    with pytest.raises(TryAgain):
+        load.write(0)
 
 
 def test_a_commit_waits_while_the_standby_is_gone(pair: ReplicatedPair) -> None:
@@ -84,11 +90,11 @@ def test_a_server_that_answers_is_not_called_down(postgres_server: PostgresServe
     assert not FailureDetector(interval_seconds=0.05).wait_for_failure(postgres_server, timeout_seconds=0.3)
 
 
-def test_a_loader_hands_on_errors_that_no_repetition_mends(postgres_server: PostgresServer) -> None:
-    loader = Loader(RowLoad(postgres_server.url("template1"), 0), threading.Event())  # there is no table to write to
+def test_a_loader_hands_on_errors_that_no_repetition_mends(pair: ReplicatedPair) -> None:
+    load = RowLoad(pair, 0)
+    pair.primary.sql("DROP TABLE drill")
     with pytest.raises(psycopg.errors.UndefinedTable):
-        loader.run()
-    assert isinstance(loader.failed, psycopg.errors.UndefinedTable) and loader.num_batches == 0
+        kill_primaries(pair, [load], 1, seed=0)
 
 
 KILL = Kill(number=0, rows_at_kill=10, detected=0.5, readable=1.0, writable=2.0, rewound=True)
@@ -121,12 +127,16 @@ def test_the_summary_counts_and_measures() -> None:
     }
 
 
-def test_the_command_writes_a_line_for_each_kill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_kills_lose_no_acknowledged_row_and_service_is_back_in_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "drill.jsonl"
-    options = ["--kills", "1", "--loaders", "1", "--out", str(out)]
+    options = ["--kills", "2", "--seed", "5", "--out", str(out)]
     if (parent := folder_for_servers()) is not None:
         options += ["--parent", str(parent)]
     assert main(options) == 0
-    kill, whole = (json.loads(line) for line in out.read_text().splitlines())
-    assert kill["writable"] > kill["readable"] and whole["lost_rows"] == 0
-    assert "kill 1: " in capsys.readouterr().out
+    *kills, whole = (json.loads(line) for line in out.read_text().splitlines())
+    assert (whole["kills"], whole["lost_rows"], whole["standby_equal"]) == (2, 0, True)
+    assert all(0 < kill["detected"] < kill["readable"] < kill["writable"] <= MAX_SECONDS for kill in kills)
+    assert whole["acknowledged_rows"] > kills[1]["rows_at_kill"] > kills[0]["rows_at_kill"] > 0
+    assert "kill 2: " in capsys.readouterr().out
