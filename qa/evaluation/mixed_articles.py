@@ -104,8 +104,8 @@ class MixedArticles:
         self._sentences: dict[int, list[str]] = {}
         self._whole = self._rows_of_passages()
         self._origins = dict(zip(real.keys.tolist(), real.origins.tolist(), strict=True))
-        firsts = np.cumsum(real.num_passages) - real.num_passages
-        self._first_rows = {some.title: int(row) for some, row in zip(real.articles, firsts, strict=True)}
+        self._firsts = np.cumsum(real.num_passages) - real.num_passages
+        self._first_rows = {some.title: int(row) for some, row in zip(real.articles, self._firsts, strict=True)}
 
     def num_passages(self, number: int) -> int:
         """How many passages the ``number``-th article has, or is made of."""
@@ -129,6 +129,13 @@ class MixedArticles:
             source=dated.source,
             published_at=dated.published_at,
         )
+
+    def real_texts(self, number: int) -> list[str]:
+        """The passages of a real article, none of a made-up one."""
+        if number >= len(self._real.articles):
+            return []
+        first = int(self._firsts[number])
+        return self._real.texts[first : first + int(self._real.num_passages[number])]
 
     def parents(self, number: int) -> IntArray:
         """The two real passages (m, 2) that each passage of a made-up article is made of, all about one thing."""
