@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import psycopg
-from index.postgres.library import PostgresLibrary
 
 from index.errors import StorageError
 from index.library import Revision
+from index.postgres.library import PostgresLibrary
 from index.postgres.servers import Server
 from index.types import Article, make_article
 from scripts.cluster.drill import TryAgain

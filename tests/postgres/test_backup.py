@@ -14,10 +14,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from index.postgres.collection import PostgresCollection
 from psycopg import sql
 
 from index.errors import StorageError
+from index.postgres.collection import PostgresCollection
 from index.retriever import Retriever
 from qa.pipeline import Pipeline
 from qa.types import Done
