@@ -124,8 +124,10 @@ class PostgresBuilder:
         is_new = change or change.parent is None or (live is not None and live.clusters != clusters)
         if is_new and (wanted or name is not None):
             name = self._load(change, clusters, progress, check if name is not None else None)
-        self._library.forget_removed(removed)
         self._library.delete_strayed_embeddings()
+        if removed:
+            self._library.sweep()
+            self._library.forget_removed(removed)
         return name
 
     def _change(self, live: PostgresSnapshot | None, wanted: Mapping[int, Sequence[int]], removed: set[int]) -> _Change:

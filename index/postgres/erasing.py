@@ -69,11 +69,51 @@ def finish_erasures(cluster: Cluster) -> None:
     some = pending_erasures(cluster.main)
     if not some:
         return
+    # Before their rows, which alone tell what words they held.
+    for epoch, terms in _terms_of(cluster, some).items():
+        _forget_terms(cluster.main, epoch, sorted(terms))
+    _vacuum(cluster.main, sql.Identifier("passage_terms"))
     cluster.on_all(lambda server: _delete_rows(server, some))
     cluster.main.write(
         lambda connection: connection.execute("DELETE FROM passage_erasures WHERE revision_id = ANY(%s)", (some,)),
         idempotent=True,
         isolation=IsolationLevel.READ_COMMITTED,
+    )
+
+
+def _terms_of(cluster: Cluster, revision_ids: Sequence[int]) -> dict[int, set[str]]:
+    """The words of all rows of these revisions, by epoch."""
+
+    def ask(connection: Connection) -> list[tuple[int, str]]:
+        found: list[tuple[int, str]] = []
+        for epoch in epochs_on(connection):
+            statement = sql.SQL(
+                "SELECT DISTINCT t.lexeme FROM unnest({}::bigint[]) these (revision_id) JOIN {} p ON {}, "
+                "unnest(p.words) t"
+            ).format(sql.Literal(list(revision_ids)), words_table(epoch), is_of_revisions("p", "these"))
+            found += [(epoch, str(row[0])) for row in connection.execute(statement)]
+        return found
+
+    terms: dict[int, set[str]] = {}
+    for found in cluster.on_all(lambda server: server.ask(ask)):
+        for epoch, term in found:
+            terms.setdefault(epoch, set()).add(term)
+    return terms
+
+
+def _forget_terms(main: Server, epoch: int, terms: Sequence[str]) -> None:
+    """Delete what is noted of words that no passage of any generation holds any more: a removed text's own words."""
+    statement = """
+        DELETE FROM passage_terms t WHERE t.epoch = %s AND t.term = ANY(%s) AND NOT EXISTS (
+            SELECT FROM passage_generations g WHERE g.epoch = t.epoch AND (
+                SELECT sum(s.num_passages) FROM passage_terms s
+                WHERE s.epoch = t.epoch AND s.term = t.term AND s.number <= g.number) > 0)
+    """
+    main.write(
+        lambda connection: connection.execute(statement, (epoch, list(terms))),
+        idempotent=True,
+        isolation=IsolationLevel.READ_COMMITTED,
+        timeout_seconds=LOAD_TIMEOUT_SECONDS,
     )
 
 
@@ -127,10 +167,16 @@ def _delete_rows(server: Server, revision_ids: Sequence[int]) -> None:
     )
     for epoch in touched:
         for table in tables(epoch):
-            try:
-                server.execute_alone(sql.SQL("VACUUM {}").format(table), timeout_seconds=LOAD_TIMEOUT_SECONDS)
-            except StorageError as error:
-                _log.warning("removed text is deleted, and its bytes stay until autovacuum comes by: %s", error)
+            _vacuum(server, table)
+
+
+def _vacuum(server: Server, table: sql.Identifier) -> None:
+    """Clear the bytes of deleted rows, and what statistics for planning hold of them."""
+    try:
+        statement = sql.SQL("VACUUM (ANALYZE) {}").format(table)
+        server.execute_alone(statement, timeout_seconds=LOAD_TIMEOUT_SECONDS)
+    except StorageError as error:
+        _log.warning("removed text is deleted, and its bytes stay until autovacuum comes by: %s", error)
 
 
 def delete_revisions(connection: Connection, epoch: int, revision_ids: Sequence[int]) -> int:

@@ -5,10 +5,12 @@ Knows nothing of passages. Tables and statements are the embedded library's (:mo
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
+from index.errors import StorageError
 from index.library import Library, Revision
 from index.library_rows import REVISION_COLUMNS, read_revision
 from index.postgres.database import PostgresDatabase
@@ -17,6 +19,20 @@ from index.postgres.migrations import migrate
 from index.postgres.servers import Server
 from index.sql import Connection, marks
 
+# After the server, which says how to install it.
+from psycopg import sql  # isort: skip
+
+_log = logging.getLogger(__name__)
+_TABLES_OF_TEXTS = (
+    "revisions",
+    "articles",
+    "embeddings",
+    "signatures",
+    "signature_bands",
+    "near_duplicates",
+    "fetches",
+)
+_SWEEP_SECONDS = 3600.0
 _REVISIONS_AT_ONCE = 50
 _IDS_AT_ONCE = 10_000
 
@@ -31,6 +47,7 @@ class PostgresLibrary(Library):
         """
         migrate(server, "library", LIBRARY)
         super().__init__(PostgresDatabase(server))
+        self._server = server
 
     def revisions(self, revision_ids: Iterable[int]) -> Iterator[Revision]:
         """Read revisions in the order asked for, some at a time: the server may be far away.
@@ -61,6 +78,15 @@ class PostgresLibrary(Library):
         while some := list(islice(ids, _IDS_AT_ONCE)):
             statement = f"DELETE FROM removed_revisions WHERE revision_id IN ({marks(some)})"  # noqa: S608 (only marks)
             self.database.transact(partial(_execute, statement, some))
+
+    def sweep(self) -> None:
+        """Give the space of deleted rows free now, to be written over; autovacuum would do it some time."""
+        for table in _TABLES_OF_TEXTS:
+            try:
+                statement = sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table))
+                self._server.execute_alone(statement, timeout_seconds=_SWEEP_SECONDS)
+            except StorageError as error:
+                _log.warning("removed text is deleted, and its bytes stay until autovacuum comes by: %s", error)
 
 
 def _execute(statement: str, values: Sequence[int], connection: Connection) -> None:

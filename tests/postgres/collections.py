@@ -36,11 +36,12 @@ def open_on(
     lock_timeout_seconds: float = 5.0,
     keep: int = 3,
     grace_seconds: float = 0.0,
+    patience_seconds: float = 5.0,
     mentions: Sequence[NamesArticles] = (),
 ) -> OnServers:
     """Open, or begin, a collection; the first address is the main server's, others hold the passages."""
     embedder = embedder or HashEmbedder()
-    main, *shards = [Server(url, patience_seconds=5.0) for url in urls]
+    main, *shards = [Server(url, patience_seconds=patience_seconds) for url in urls]
     library = PostgresLibrary(main)
     store = PassageStore(main, shards, title_weight=TITLE_WEIGHT, grace_seconds=grace_seconds)
     store.prepare()
