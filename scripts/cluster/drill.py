@@ -18,8 +18,8 @@ from scripts.cluster.replicated_pair import FailureDetector, ReplicatedPair
 
 _BETWEEN_TRIES_SECONDS = 0.05
 _TABLES = """
-    SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-    WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+    SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 """
 
 
@@ -136,7 +136,7 @@ def kill_primaries(
 
 
 def contents(server: PostgresServer) -> dict[str, str]:
-    """Of each table the number of rows and a sum of their hashes."""
+    """Of each table that standbys hold (unlogged ones they do not) the number of rows and a sum of their hashes."""
     count = "SELECT count(*), sum(hashtextextended(t::text, 0)::numeric) FROM {} t"
     return {table: server.sql(count.format(table)) for table in sorted(server.sql(_TABLES).splitlines())}
 

@@ -30,6 +30,7 @@ SETTINGS: Mapping[str, str] = {
     "unix_socket_directories": "",
     "max_connections": "100",
     "shared_buffers": "64MB",
+    "dynamic_shared_memory_type": "mmap",  # in its folder: /dev/shm can be tiny, and a kill would leave things there
     "max_wal_size": "512MB",
     "wal_level": "replica",
     "wal_keep_size": "256MB",  # what pg_rewind looks back in
@@ -44,10 +45,7 @@ SETTINGS: Mapping[str, str] = {
 
 
 class PostgresServer:
-    """One server with a folder of its own; a context manager that removes both.
-
-    Made by `create` or `standby_of`, which also start it. Connections need the password in `url`.
-    """
+    """One server with a folder of its own, made by `create` or `standby_of`; a context manager that removes both."""
 
     def __init__(self, programs: Programs, folder: Path, password: str) -> None:
         self.folder = folder
@@ -74,8 +72,7 @@ class PostgresServer:
         :raises PostgresError: It cannot be made or started.
         """
         programs = find_programs(version)
-        folder = programs.make_folder("article-qa-postgres-", parent)
-        server = cls(programs, folder, secrets.token_urlsafe(18))
+        server = cls(programs, programs.make_folder("article-qa-postgres-", parent), secrets.token_urlsafe(18))
         with _removed_on_error(server):
             server._initialise({**SETTINGS, **(settings or {})})
             server.start()
@@ -90,8 +87,8 @@ class PostgresServer:
         :param name: Letters, digits and underscores.
         :raises PostgresError: The copy failed, or does not start.
         """
-        programs = primary._programs
-        server = cls(programs, programs.make_folder("article-qa-postgres-", parent), primary.password)
+        folder = primary._programs.make_folder("article-qa-postgres-", parent)
+        server = cls(primary._programs, folder, primary.password)
         with _removed_on_error(server):
             server.copy_from(primary, name)
             server.start()
@@ -119,6 +116,7 @@ class PostgresServer:
         """Replace what a stopped server holds by a copy of another one, to follow it from the next start on."""
         if self.running:
             raise PostgresError("stop the server before its data are replaced")
+        self._release_memory()
         shutil.rmtree(self.data, ignore_errors=True)
         source = primary.connection_string(name)
         self.run("pg_basebackup", "-d", source, "-D", str(self.data), "-R", "-c", "fast", "-X", "stream", "--no-sync")
@@ -200,20 +198,20 @@ class PostgresServer:
         self.sql("SELECT pg_reload_conf()")
 
     def destroy(self) -> None:
-        """Kill it and remove its folder."""
-        self.kill()
+        """End it at once and remove its folder."""
+        if self.running:
+            self.stop("immediate")
+        self._release_memory()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the process that all others of the server are children of."""
+        return self._process.pid if self._process is not None else None
 
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
-
-    def busy_seconds(self) -> float:
-        """Processor time of its processes that live, in seconds; Linux only."""
-        if self._process is None:
-            return 0.0
-        processes = psutil.Process(self._process.pid).children()
-        return sum(int(Path(f"/proc/{one.pid}/schedstat").read_text().split()[0]) for one in processes) / 1e9
 
     def answers(self) -> bool:
         """Whether it takes connections; after a second without a word it does not."""
@@ -228,7 +226,7 @@ class PostgresServer:
 
     def connection_string(self, name: str, **more: str) -> str:
         """What standbys connect with; the password goes beside it, in the environment."""
-        words = {"host": HOST, "port": str(self.port), "user": SUPERUSER, "application_name": name, **more}
+        words = {"host": HOST, "port": self.port, "user": SUPERUSER, "application_name": name, **more}
         return " ".join(f"{key}={value}" for key, value in words.items())
 
     def sql(self, statement: str, database: str = "postgres") -> str:
@@ -254,8 +252,8 @@ class PostgresServer:
 
     def _initialise(self, settings: Mapping[str, str]) -> None:
         secret = self.folder / "password"
-        secret.write_text(self.password)
-        secret.chmod(0o644)  # the account reads it; the folder keeps everybody else out
+        secret.write_text(self.password)  # the account reads it; the folder keeps everybody else out
+        secret.chmod(0o644)
         options = ["-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C.UTF-8"]
         self.run("initdb", "-D", str(self.data), *options, "-k", "--no-sync", "--no-instructions")
         secret.unlink()
@@ -263,6 +261,13 @@ class PostgresServer:
         lines = [f"{key} = '{value}'" for key, value in settings.items()]
         with (self.data / "postgresql.conf").open("a") as configuration:
             configuration.write("\n".join(["", *lines, ""]))
+
+    def _release_memory(self) -> None:
+        """A killed server leaves a piece of System V memory that its next start would take; there are only so many."""
+        file = self.data / "postmaster.pid"
+        lines = file.read_text().splitlines() if file.exists() else []
+        if len(lines) > 6 and (ipcrm := shutil.which("ipcrm")) is not None:
+            self.run(ipcrm, "-m", lines[6].split()[1])
 
     def _start_once(self) -> bool:
         """False: the port is taken."""

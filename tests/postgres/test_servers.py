@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +82,19 @@ def test_a_killed_server_starts_again_at_the_same_address_with_what_it_acknowled
             assert connection.execute("SELECT n FROM kept").fetchall() == [(1,)]
         folder = server.folder
     assert not server.running and not folder.exists()
+
+
+@pytest.mark.skipif(shutil.which("ipcs") is None, reason="there is no ipcs to look with")
+def test_a_killed_server_leaves_no_shared_memory() -> None:
+    def pieces() -> set[str]:
+        listed = subprocess.run(["ipcs", "-m"], check=True, capture_output=True, text=True).stdout
+        return set(re.findall(r"^0x\w+ +(\d+)", listed, re.MULTILINE))
+
+    with PostgresServer.create(parent=folder_for_servers()) as server:
+        piece = (server.data / "postmaster.pid").read_text().splitlines()[6].split()[1]
+        server.kill()
+        assert piece in pieces()
+    assert piece not in pieces()
 
 
 def test_a_server_that_cannot_start_says_why_and_leaves_nothing() -> None:
