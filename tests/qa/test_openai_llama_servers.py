@@ -18,8 +18,8 @@ from qa.generators.openai_endpoint import Timeouts
 from qa.generators.openai_http import OpenAICompatibleGenerator
 from qa.generators.protocol import Message
 from qa.service import Service
+from scripts.cluster.llama_server import LlamaServer
 from tests.qa.helpers import PIER, make_collection, make_parts
-from tests.qa.llama_server import LlamaServer
 from tests.qa.ui.serving import served
 
 pytestmark = pytest.mark.model
@@ -106,7 +106,7 @@ def test_one_killed_in_the_middle_of_a_reply_is_a_clear_error_and_all_else_goes_
             assert [writer.num_requests for writer in generator.writers()] == [1, 4]
             assert client.get("/readyz").json() == {"ready": True, "missing": [], "impaired": ["writers"]}
             assert (up(client, first), up(client, second)) == (0, 1)
-            with LlamaServer(first.model, KEY, port=int(first.url.split(":")[2].removesuffix("/v1"))) as again:
+            with LlamaServer(first.model, KEY, port=first.port) as again:
                 assert again.url == first.url
                 assert soon(lambda: up(client, first) == 1)
                 assert client.get("/readyz").json()["impaired"] == []

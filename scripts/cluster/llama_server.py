@@ -1,8 +1,7 @@
-"""llama.cpp's own HTTP server in a process of its own, so that a test can kill it."""
+"""llama.cpp's own HTTP server in a process of its own, so that it can be killed; knows nothing of who asks it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -18,7 +17,11 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class LlamaServer:
-    """A running server that asks for ``key``. ``num_slots`` prompts are worked on at once."""
+    """A server that asks for ``key`` and runs from entering to leaving it or to :meth:`kill`.
+
+    ``num_slots`` prompts, of ``context_tokens`` each, are worked on at once. ``port``: 0 for any free one; ``url`` is
+    known once it runs.
+    """
 
     model: Path
     key: str
@@ -32,17 +35,19 @@ class LlamaServer:
     def __enter__(self) -> LlamaServer:
         numbers = (self.num_slots, self.context_tokens, self.num_threads, self.port)
         options = [str(self.model), self.key, *map(str, numbers)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.qa.llama_server", *options],
+        self._process = subprocess.Popen(  # noqa: S603  this module with a file and numbers of the caller's
+            [sys.executable, "-m", "scripts.cluster.llama_server", *options],
             cwd=ROOT,
-            stdin=subprocess.PIPE,  # which ends with the test run, and with it the server
+            stdin=subprocess.PIPE,  # which ends with this process, and with it the server
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().strip()
-        assert self.url, "llama.cpp's server did not start"
+        address = self._process.stdout.readline().strip() if self._process.stdout is not None else ""
+        if not address:
+            self.kill()
+            raise RuntimeError(f"llama.cpp's server did not start with {self.model}")
+        self.url, self.port = address, int(address.removesuffix("/v1").rpartition(":")[2])
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -91,8 +96,8 @@ def main(model: str, key: str, num_slots: int, context_tokens: int, num_threads:
     parameters.verbosity = 0
     server = xllamacpp.Server(parameters)
     print(f"{server.listening_address}/v1", flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.stdin.read()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it says when it ends
+    sys.stdin.read()
     os._exit(0)  # what runs is not waited for
 
 
