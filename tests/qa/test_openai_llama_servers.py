@@ -19,6 +19,7 @@ from qa.generators.openai_http import OpenAICompatibleGenerator
 from qa.generators.protocol import Message
 from qa.service import Service
 from scripts.cluster.llama_server import LlamaServer
+from scripts.cluster.writer_drill import judged, kill_writers
 from tests.qa.helpers import PIER, make_collection, make_parts
 from tests.qa.ui.serving import served
 
@@ -143,6 +144,13 @@ def test_a_stalled_server_loses_its_request_to_the_other(servers: tuple[LlamaSer
             assert "wrote nothing for 0.5 seconds" in str(generator.writers()[0].problem)
         finally:
             first.go_on()
+
+
+def test_readers_lose_only_what_was_being_written_by_the_server_that_was_killed(tiny_gguf: Path) -> None:
+    requests, kills = kill_writers(tiny_gguf, num_kills=2, num_readers=4, max_tokens=200)
+    report = judged(requests, kills)
+    assert report["is_kept"], report
+    assert len(kills) == 2 and len([request for request in requests if request.error is None]) > 8
 
 
 def test_replies_scores_and_counts_of_the_real_server(packaged_gguf: Path) -> None:

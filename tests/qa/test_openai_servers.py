@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from qa.generators.openai_balancer import BalancerSettings
 from qa.generators.openai_endpoint import Timeouts
 from qa.generators.openai_http import OpenAICompatibleGenerator
 from qa.generators.protocol import Message
+from qa.types import Event, EvidenceFound, TextWritten
 from tests.qa.conftest import FakeChatServer, answer_in_words, delta, send, send_events
+from tests.qa.helpers import PIER, make_collection, make_parts, task_of
 
 MESSAGES: list[Message] = [{"role": "user", "content": "Who must grant the licence?"}]
 SHORT = Timeouts(connect_seconds=2, first_token_seconds=0.4, silence_seconds=0.4)
@@ -248,6 +251,29 @@ def test_a_slow_reader_is_no_silent_server(first: FakeChatServer) -> None:
         assert next(stream) == "a"
         time.sleep(0.6)
         assert "".join(stream) == "bcdef"
+
+
+def test_a_question_whose_server_breaks_off_ends_with_an_error_after_its_evidence(
+    first: FakeChatServer, second: FakeChatServer, tmp_path: Path
+) -> None:
+    def break_off(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
+        if body.get("logprobs"):
+            answer_in_words(handler, body)
+        elif task_of(body["messages"]) == "short":
+            says("12 million ", "euros")(handler, body)
+        else:
+            send_events(handler, [delta("The pier cost ")])
+
+    first.respond = second.respond = break_off
+    with opened(first, second) as generator:
+        pipeline = make_parts(make_collection(tmp_path, [PIER]), generator).pipeline
+        events: list[Event] = []
+        with pytest.raises(ModelError, match="broke off in the middle of its reply"):
+            for event in pipeline.ask("How much did the pier cost?"):
+                events.append(event)
+        assert isinstance(events[0], EvidenceFound)
+        drafts = [event.draft for event in events if isinstance(event, TextWritten)]
+        assert drafts[-1].endswith("\n\nThe pier cost ")
 
 
 # Cancellation
