@@ -116,6 +116,8 @@ class Balancer:
         is_writing = endpoint.num_written != num_written
         if health is Health.GONE or (health is Health.SILENT and not is_writing):
             self._leave_alone(endpoint, UnavailableError(f"the model server {endpoint.name} does not serve"))
+            if any(other.problem is None for other in self.endpoints):
+                endpoint.let_go()  # to one that is well; if there is none, waiting may help
 
     def _leave_alone(self, endpoint: Endpoint, failure: UnavailableError) -> None:
         if endpoint.problem is None:

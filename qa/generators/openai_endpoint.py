@@ -68,6 +68,7 @@ class Endpoint:
         self.num_written = 0
         self.problem: str | None = None
         self.offers_logprobs: bool | None = None
+        self._waits: set[asyncio.Timeout] = set()  # for a first token
 
     async def written(self, body: dict[str, Any]) -> AsyncGenerator[str, None]:
         """What the model writes, as it comes; "" for what it only thinks.
@@ -79,7 +80,7 @@ class Endpoint:
             async with aclosing(self._events({**body, "stream": True})) as events:
                 while True:
                     try:
-                        async with asyncio.timeout(seconds):
+                        async with self._limit(seconds, begun=begun):
                             piece = await anext(events, None)
                     except TimeoutError as error:
                         raise self._too_slow(seconds, begun=begun) from error
@@ -97,10 +98,16 @@ class Endpoint:
         seconds = self._timeouts.first_token_seconds
         with _Counted(self):
             try:
-                async with asyncio.timeout(seconds), self._response(body) as response:
+                async with self._limit(seconds, begun=False), self._response(body) as response:
                     return parsed(self.name, await _read(self.name, response))
             except TimeoutError as error:
                 raise self._too_slow(seconds, begun=False) from error
+
+    def let_go(self) -> None:
+        """End the requests that have nothing so far, as if their time were up; others go on."""
+        for wait in self._waits:
+            if not wait.expired():
+                wait.reschedule(asyncio.get_running_loop().time())
 
     async def num_tokens(self, model: str, text: str) -> int | None:
         """None if the server cannot tell. "prompt" is vLLM's name for the text, "content" llama.cpp's."""
@@ -127,6 +134,17 @@ class Endpoint:
             return Health.WELL
         is_down = response.status_code >= 500 and response.status_code != httpx.codes.NOT_IMPLEMENTED
         return Health.SILENT if is_down else Health.UNCLEAR
+
+    @asynccontextmanager
+    async def _limit(self, seconds: float, *, begun: bool) -> AsyncIterator[None]:
+        """:raises TimeoutError: When the seconds are over, or by :meth:`let_go`."""
+        async with asyncio.timeout(seconds) as wait:
+            if not begun:
+                self._waits.add(wait)
+            try:
+                yield
+            finally:
+                self._waits.discard(wait)
 
     async def _events(self, body: dict[str, Any]) -> AsyncGenerator[str, None]:
         is_complete = False
@@ -166,6 +184,8 @@ class Endpoint:
         )
 
     def _too_slow(self, seconds: float, *, begun: bool) -> ModelError:
+        if not begun and self.problem is not None:
+            return UnavailableError(self.problem)
         did = "was silent for" if begun else "wrote nothing for"
         return UnavailableError(f"the model server {self.name} {did} {seconds:g} seconds")
 

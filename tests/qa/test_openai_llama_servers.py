@@ -146,6 +146,21 @@ def test_a_stalled_server_loses_its_request_to_the_other(servers: tuple[LlamaSer
             first.go_on()
 
 
+def test_what_waits_on_a_server_that_stands_still_is_moved_when_that_is_noticed(
+    servers: tuple[LlamaServer, LlamaServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qa.generators.openai_endpoint._PROBE_SECONDS", 0.5)
+    first, second = servers
+    with opened(first, second, timeouts=Timeouts(2, 600, 600)) as generator:
+        first.stop()
+        try:
+            assert list(generator.stream(about("pier"), 5))
+            assert generator.score(about("library"), ["Yes", "No"])
+            assert "does not serve" in str(generator.writers()[0].problem)
+        finally:
+            first.go_on()
+
+
 def test_readers_lose_only_what_was_being_written_by_the_server_that_was_killed(tiny_gguf: Path) -> None:
     requests, kills = kill_writers(tiny_gguf, num_kills=2, num_readers=4, max_tokens=200)
     report = judged(requests, kills)

@@ -453,6 +453,36 @@ def test_a_server_that_goes_while_nobody_asks_is_noticed_and_so_is_its_return(se
         back.close()
 
 
+def test_what_waits_on_a_server_found_silent_goes_to_one_that_is_well(
+    first: FakeChatServer, second: FakeChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qa.generators.openai_endpoint._PROBE_SECONDS", 0.1)
+    watching = BalancerSettings(health_seconds=0.05, first_rest_seconds=60, longest_rest_seconds=60)
+    with held() as over:
+
+        def hang(handler: BaseHTTPRequestHandler, body: dict[str, Any] | None = None) -> None:
+            over.wait(20)
+
+        first.respond = first.look = hang
+        with opened(first, second, balancing=watching) as generator:
+            assert written(generator) == "from the second"
+            assert "does not serve" in str(generator.writers()[0].problem)
+
+
+def test_what_waits_on_the_only_server_goes_on_waiting(first: FakeChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qa.generators.openai_endpoint._PROBE_SECONDS", 0.1)
+    with held() as over:
+
+        def late(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
+            assert soon(lambda: generator.writers()[0].problem is not None)
+            says("late")(handler, body)
+
+        first.respond, first.look = late, lambda handler: over.wait(20)
+        with opened(first, balancing=BalancerSettings(health_seconds=0.05)) as generator:
+            assert written(generator) == "late"
+            assert generator.writers()[0].problem is None
+
+
 def test_a_server_that_does_not_list_its_models_at_all_is_none_the_worse(first: FakeChatServer) -> None:
     first.look = lambda handler: send(handler, 404, "no such page")
     with opened(first, balancing=BalancerSettings(health_seconds=0.02)) as generator:
