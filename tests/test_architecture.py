@@ -98,7 +98,7 @@ def loads_postgres(path: Path) -> Iterator[str]:
 def loads_the_http_engine(path: Path) -> Iterator[str]:
     """What speaks with model servers is loaded only where one is configured."""
     name = relative(path)
-    if not name.startswith("qa/generators/openai_"):
+    if not name.startswith(("qa/generators/openai_", "scripts/")):
         for module in sorted(imported(path)):
             if module.startswith("qa.generators.openai_") and (
                 name != "qa/configured_generator.py" or module in at_the_top(path)
