@@ -94,7 +94,9 @@ class Pool:
         connection = psycopg.connect(**self._parameters, prepare_threshold=None, autocommit=True)
         try:
             timeout = sql.Literal(round(1000 * self._statement_timeout_seconds))
-            connection.execute(sql.SQL("SET statement_timeout = {}; SET timezone = 'UTC'").format(timeout))
+            connection.execute(
+                sql.SQL("SET statement_timeout = {}; SET timezone = 'UTC'; SET jit = off").format(timeout)
+            )
             connection.autocommit = False
         except BaseException:
             connection.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_DEPTH = 5
+_MAX_CHARS = 3_000  # asking about more combinations takes longer than looking at the passages
 _SLACK = 1e-9  # for sums added up in another order
 
 
@@ -39,7 +39,13 @@ def query_for(stems: Sequence[BoundedStem], score: float) -> str | None:
     if score <= 0:
         return _any_of(stems)
     strongest_first = sorted(stems, key=lambda stem: -stem.bound)
-    return _query_for(strongest_first, score, _DEPTH)
+    query: str | None = None
+    for depth in range(len(stems) + 1):
+        finer = _query_for(strongest_first, score, depth)
+        if finer is None or (query is not None and len(finer) > _MAX_CHARS):
+            return query
+        query = finer
+    return query
 
 
 def _query_for(stems: Sequence[BoundedStem], score: float, depth: int) -> str | None:

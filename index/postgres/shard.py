@@ -1,34 +1,23 @@
-"""Reads one server's part of a generation: both searches in one statement; knows nothing of other servers."""
+"""Reads one server's part of a generation; knows nothing of other servers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
 from psycopg.rows import TupleRow
 
 from index.errors import StorageError
-from index.lexical import day_of
+from index.postgres import search_statements as statements
 from index.postgres.passage_schema import is_found, texts_table, vectors_table, words_table
 from index.postgres.pruning import query_for, rare_query
+from index.postgres.search_statements import Place, Search
 from index.postgres.servers import Connection, Server
 from index.postgres.words import RankedWords
-from index.types import PASSAGES_PER_REVISION, Filters, FloatArray, Passage
+from index.types import PASSAGES_PER_REVISION, FloatArray, Passage
 
-_MIN_EF_SEARCH = 200
-_MAX_EF_SEARCH = 1000  # pgvector allows no more
-_MAX_SCAN_TUPLES = 1_000_000
 _NUM_RARE_PER_RESULT = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which rows are meant: those of an epoch that are found in a generation; vectors have ``dim`` components."""
-
-    epoch: int
-    number: int
-    dim: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +30,6 @@ class Found:
     day: int
     is_by_words: bool
     is_by_meaning: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What is searched for.
-
-    :ivar words: None when no word of the question is in the index.
-    :ivar vector: (dim,) of unit norm, None to search by words only.
-    :ivar approximately: Whether the graph of vectors may be used.
-    """
-
-    words: RankedWords | None
-    vector: FloatArray | None
-    k: int
-    filters: Filters
-    approximately: bool
 
 
 class GenerationPrunedError(StorageError):
@@ -78,24 +51,7 @@ class Shard:
 
         :raises StorageError: If the server does not answer, or the generation was pruned.
         """
-        if search.words is None and search.vector is None:
-            return []
-
-        def ask(connection: Connection) -> list[Found]:
-            query = None if search.words is None else _query(connection, place, search, search.words)
-            with connection.pipeline():  # all at once: one way to the server and back
-                floor = connection.execute(_floor(place))
-                connection.execute(_settings(search))
-                rows = connection.execute(_search_statement(place, search, query))
-            self._must_be_whole(place, floor.fetchone())
-            return [Found(*row) for row in rows.fetchall()]
-
-        found = self.server.ask(ask)
-        num_near = sum(row.is_by_meaning for row in found)
-        if search.approximately and search.vector is not None and num_near < search.k:
-            # Among few that the filters leave, the graph may not reach all.
-            return self.search(place, Search(search.words, search.vector, search.k, search.filters, False))
-        return found
+        return self.server.ask(lambda connection: self._found(connection, place, search))
 
     def texts(self, place: Place, passage_ids: Sequence[int]) -> list[Passage]:
         """Those of the passages that are here and found in the generation, in no order."""
@@ -144,7 +100,7 @@ class Shard:
     def _rows(self, place: Place, statement: sql.Composed) -> list[TupleRow]:
         def ask(connection: Connection) -> list[TupleRow]:
             with connection.pipeline():
-                floor = connection.execute(_floor(place))
+                floor = connection.execute(statements.floor(place))
                 rows = connection.execute(statement)
             self._must_be_whole(place, floor.fetchone())
             return rows.fetchall()
@@ -156,116 +112,37 @@ class Shard:
         if row is None or not isinstance(row[0], int) or row[0] > place.number:
             raise GenerationPrunedError(f"{self.name}: gen-{place.number:06d} was pruned; ask again")
 
-
-def _floor(place: Place) -> sql.Composed:
-    return sql.SQL("SELECT floor FROM shard_epochs WHERE epoch = {}").format(sql.Literal(place.epoch))
-
-
-def _settings(search: Search) -> sql.Composed:
-    """How far the graph is looked through; relaxed order is enough, since what it finds is compared exactly."""
-    return sql.SQL(
-        "SELECT set_config('hnsw.ef_search', {}, true), set_config('hnsw.iterative_scan', 'relaxed_order', true), "
-        "set_config('hnsw.max_scan_tuples', {}, true)"
-    ).format(
-        sql.Literal(str(min(max(2 * search.k, _MIN_EF_SEARCH), _MAX_EF_SEARCH))), sql.Literal(str(_MAX_SCAN_TUPLES))
-    )
+    def _found(self, connection: Connection, place: Place, search: Search) -> list[Found]:
+        words, vector = search.words, search.vector
+        self._must_be_whole(place, connection.execute(statements.floor(place)).fetchone())
+        ids_by_words = set() if words is None else _ids_by_words(connection, place, search, words)
+        ids_by_meaning = set() if vector is None else _ids_by_meaning(connection, place, search, vector)
+        rows = connection.execute(statements.scored(place, search, sorted(ids_by_words | ids_by_meaning)))
+        return [
+            Found(passage_id, bm25, cosine, day, passage_id in ids_by_words, passage_id in ids_by_meaning)
+            for passage_id, bm25, cosine, day in rows
+        ]
 
 
-def _query(connection: Connection, place: Place, search: Search, words: RankedWords) -> str:
-    """A tsquery of all passages that can be among the k best by words: at least as good as the k best of some."""
+def _ids_by_words(connection: Connection, place: Place, search: Search, words: RankedWords) -> set[int]:
+    """The k best: those among which no other passage can be, once the k best of those with rare words are known."""
+    connection.execute(statements.words_settings())
+    query = words.query()
     rare = rare_query(words.stems, _NUM_RARE_PER_RESULT * search.k)
-    if rare is None:
-        return words.query()
-    scores = connection.execute(_by_words(place, search, rare)).fetchall()
-    if len(scores) < search.k:
-        return words.query()
-    return query_for(words.stems, float(scores[-1][1])) or rare
+    if rare is not None:
+        scores = connection.execute(statements.by_words(place, search, words, rare)).fetchall()
+        if len(scores) == search.k:
+            query = query_for(words.stems, float(scores[-1][1])) or rare
+    return {int(row[0]) for row in connection.execute(statements.by_words(place, search, words, query))}
 
 
-def _search_statement(place: Place, search: Search, query: str | None) -> sql.Composed:
-    """Rows as of :class:`Found`. Both lists are by exact scores, and of equals the older passage comes first."""
-    by_words, by_meaning = _by_words(place, search, query), _by_meaning(place, search)
-    words, vectors = words_table(place.epoch), vectors_table(place.epoch)
-    bm25 = sql.SQL("0::float8") if search.words is None else search.words.score("w")
-    cosine = sql.SQL("0::float8") if search.vector is None else sql.SQL("-(v.embedding <#> {})").format(_vector(search))
-    joined = sql.SQL("") if search.vector is None else sql.SQL("JOIN {} v USING (passage_id)").format(vectors)
-    return sql.SQL("""
-        WITH by_words AS MATERIALIZED ({by_words}), by_meaning AS MATERIALIZED ({by_meaning}),
-        found AS (SELECT passage_id FROM by_words UNION SELECT passage_id FROM by_meaning)
-        SELECT passage_id, COALESCE(by_words.score, {bm25}), {cosine}, w.day,
-            by_words.passage_id IS NOT NULL, by_meaning.passage_id IS NOT NULL
-        FROM found JOIN {words} w USING (passage_id) {joined}
-        LEFT JOIN by_words USING (passage_id) LEFT JOIN by_meaning USING (passage_id)
-    """).format(by_words=by_words, by_meaning=by_meaning, bm25=bm25, cosine=cosine, words=words, joined=joined)
-
-
-def _by_words(place: Place, search: Search, query: str | None) -> sql.Composed | sql.SQL:
-    if search.words is None:
-        return sql.SQL("SELECT NULL::bigint AS passage_id, NULL::float8 AS score WHERE false")
-    return sql.SQL(
-        "SELECT p.passage_id, {score} AS score FROM {words} p WHERE p.words @@ {query}::tsquery AND {allowed} "
-        "ORDER BY 2 DESC, 1 LIMIT {k}"
-    ).format(
-        score=search.words.score("p"),
-        words=words_table(place.epoch),
-        query=sql.Literal(query),
-        allowed=_allowed(place, search),
-        k=sql.Literal(search.k),
-    )
-
-
-def _by_meaning(place: Place, search: Search) -> sql.Composed | sql.SQL:
-    if search.vector is None:
-        return sql.SQL("SELECT NULL::bigint AS passage_id WHERE false")
-    vectors, vector, allowed, k = (
-        vectors_table(place.epoch),
-        _vector(search),
-        _allowed(place, search),
-        sql.Literal(search.k),
-    )
-    if not search.approximately:
-        return sql.SQL(
-            "SELECT p.passage_id FROM {} p WHERE {} ORDER BY p.embedding <#> {}, p.passage_id LIMIT {}"
-        ).format(vectors, allowed, vector, k)
-    # More than k by half precision, of which the k nearest by full precision.
-    return sql.SQL("""
-        SELECT passage_id FROM (
-            SELECT p.passage_id, p.embedding FROM {vectors} p WHERE {allowed}
-            ORDER BY p.embedding::halfvec({dim}) <#> {vector}::halfvec({dim}) LIMIT {more}
-        ) near ORDER BY embedding <#> {vector}, passage_id LIMIT {k}
-    """).format(
-        vectors=vectors,
-        allowed=allowed,
-        dim=sql.Literal(place.dim),
-        vector=vector,
-        more=sql.Literal(search.k + max(10, search.k // 4)),
-        k=k,
-    )
-
-
-def _vector(search: Search) -> sql.Composed:
-    values = [] if search.vector is None else search.vector.tolist()
-    return sql.SQL("{}::vector").format(sql.Literal("[" + ",".join(map(repr, values)) + "]"))
-
-
-def _allowed(place: Place, search: Search) -> sql.Composed:
-    conditions = [is_found(place.epoch, place.number, "p"), *_conditions(search.filters)]
-    return sql.SQL(" AND ").join(conditions)
-
-
-def _conditions(filters: Filters) -> Iterator[sql.Composed | sql.SQL]:
-    if filters.source is not None:
-        try:
-            filters.source.encode("utf-8")
-        except UnicodeEncodeError:
-            yield sql.SQL("false")
-            return
-        if "\0" in filters.source:  # PostgreSQL holds no such text
-            yield sql.SQL("false")
-            return
-        yield sql.SQL("p.source = {}").format(sql.Literal(filters.source))
-    if filters.published_after is not None or filters.published_before is not None:
-        first = max(1, day_of(filters.published_after))
-        yield sql.SQL("p.day >= {}").format(sql.Literal(first))
-    if filters.published_before is not None:
-        yield sql.SQL("p.day <= {}").format(sql.Literal(day_of(filters.published_before)))
+def _ids_by_meaning(connection: Connection, place: Place, search: Search, vector: FloatArray) -> set[int]:
+    """The k nearest. Where filters leave so few that the graph does not reach k, all that they leave are compared."""
+    connection.execute(statements.meaning_settings(search.k))
+    near: set[int] = set()
+    for approximately in (True, False) if search.approximately else (False,):
+        rows = connection.execute(statements.by_meaning(place, search, vector, approximately=approximately))
+        near = {int(row[0]) for row in rows}
+        if len(near) == search.k:
+            break
+    return near

@@ -19,8 +19,9 @@ from index.clusters import Clusters
 from index.errors import PartialResultsError, StorageError
 from index.manifest import Manifest
 from index.postgres.generation_rows import GenerationRow, read_clusters, term_statistics
+from index.postgres.search_statements import Place, Search
 from index.postgres.servers import Server, UnavailableError
-from index.postgres.shard import Found, Place, Search, Shard
+from index.postgres.shard import Found, Shard
 from index.postgres.words import RankedWords, TermStatistics, question_terms, with_titles
 from index.types import Candidate, ClusterMember, Filters, FloatArray, IntArray, Passage
 
