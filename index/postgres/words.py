@@ -136,13 +136,24 @@ class RankedWords:
 
         :param row: The table's alias.
         """
-        parts = []
-        for term, weight in self._weights.items():
+        texts = [term for term in self._weights if not term.startswith(_TITLE)]
+        titles = [term for term in self._weights if term.startswith(_TITLE)]
+        score = self._sum(row, texts)
+        if titles:
+            # Few passages have any of the words in their title; asking for all at once is cheaper than counting each.
+            score = sql.SQL("{} + CASE WHEN {}.words @@ {}::tsquery THEN {} ELSE 0 END").format(
+                score, sql.Identifier(row), sql.Literal(" | ".join(map(_quoted, titles))), self._sum(row, titles)
+            )
+        return sql.SQL("({})").format(score)
+
+    def _sum(self, row: str, terms: Sequence[str]) -> sql.Composed:
+        """The parts of some terms added up: weight * tf / (tf + norm) each, with tf in it once."""
+        parts = [_float(0.0)]
+        for term in terms:
             norm = self._norm(row, is_title=term.startswith(_TITLE))
-            # weight * tf / (tf + norm), with tf in it once
             parts.append(
                 sql.SQL("{weight} * (1 - {norm} / ({count} + {norm}))").format(
-                    weight=_float(weight), norm=norm, count=_count(row, term)
+                    weight=_float(self._weights[term]), norm=norm, count=_count(row, term)
                 )
             )
         return sql.SQL("({})").format(sql.SQL(" + ").join(parts))
