@@ -1,27 +1,25 @@
 """Runs a sentence-transformers BERT encoder on OpenVINO, several times faster on a CPU; the vectors agree to a
 cosine of .9999. Knows nothing of passages or storage.
-
-The torch model is traced and converted once per start (about 2 s).
 """
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from index.embedder import TokenCounter, load_sentence_transformer
 from index.errors import ModelError
-from index.openvino_graph import compile_graph, convert
+from index.model_files import check_sentence_transformers_folder
+from index.openvino_bert import INPUT_NAMES, BertGraph, build_bert, finish, model_type
+from index.openvino_graph import compile_graph
+from index.tokenizing import count_tokens, load_tokenizer
 from index.types import FloatArray
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
-_INPUT_NAMES = ("input_ids", "attention_mask", "token_type_ids")
+_DEFAULT_MAX_TOKENS = 256
 
 
 class OpenVinoEmbedder:
@@ -41,20 +39,27 @@ class OpenVinoEmbedder:
         batch_size: int = 16,
         num_streams: int = 2,
     ) -> None:
-        self._model = load_sentence_transformer(path)
-        _require_mean_pooling(self._model, path)
+        check_sentence_transformers_folder(path)
+        encoder, pooling = _module_folders(path)
+        _require_mean_pooled_bert(path, encoder, pooling)
+        settings = _encoder_settings(encoder)
+        bert = build_bert(encoder)
         self._model_id = model_id
         self._query_prefix, self._passage_prefix = query_prefix, passage_prefix
         self._batch_size = batch_size
-        self._dim = int(self._model.get_embedding_dimension() or 0)
-        self._max_length = int(self._model.max_seq_length or 256)
-        self._count_tokens = TokenCounter(self._model.tokenizer)
-        graph = _convert(self._model)
-        self._throughput = compile_graph(graph, num_streams)
-        self._latency = compile_graph(graph, 1)
-        self._tokenize(["warm up"])  # sets the tokenizer's length limit before there are two threads
+        self._dim = bert.config.hidden_size
+        self._is_lowercasing = bool(settings.get("do_lower_case"))
+        self._pad_token_id = bert.config.pad_token_id
+        self._counting, self._cutting = (load_tokenizer(encoder, bert.config.vocab_size) for _ in range(2))
+        max_tokens = int(settings.get("max_seq_length") or _DEFAULT_MAX_TOKENS)
+        self._cutting.enable_truncation(min(max_tokens, bert.config.max_tokens))
+        self._cutting.enable_padding(pad_id=self._pad_token_id)
+        self._graph = _mean_pooled(bert)
+        self._latency = compile_graph(self._graph, 1)
+        self._num_streams = num_streams
+        self._throughput: Any = None  # compiled when passages are first embedded: answering needs none of it
         # One inference request is not safe to share between threads; questions come from several.
-        self._query_lock = threading.Lock()
+        self._query_lock, self._compile_lock = threading.Lock(), threading.Lock()
 
     @property
     def model_id(self) -> str:
@@ -72,6 +77,9 @@ class OpenVinoEmbedder:
     def embed_passages(self, texts: Sequence[str]) -> FloatArray:
         from openvino import AsyncInferQueue  # heavy, and already loaded by the constructor
 
+        with self._compile_lock:
+            if self._throughput is None:
+                self._throughput = compile_graph(self._graph, self._num_streams)
         vectors = np.zeros((len(texts), self._dim), dtype=np.float32)
         # Sorted by length, so that a batch holds texts alike and little is computed on padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
@@ -88,41 +96,62 @@ class OpenVinoEmbedder:
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return self._count_tokens(texts)
+        return count_tokens(self._counting, self._cased(texts))
 
     def _tokenize(self, texts: list[str]) -> dict[str, Any]:
-        tokenizer: Any = self._model.tokenizer
-        encoded = tokenizer(texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="np")
-        return {name: encoded[name].astype(np.int64) for name in _INPUT_NAMES}
+        encodings = self._cutting.encode_batch(self._cased(texts))
+        fields = ("ids", "attention_mask", "type_ids")
+        return {
+            name: np.array([getattr(encoding, field) for encoding in encodings], dtype=np.int64)
+            for name, field in zip(INPUT_NAMES, fields, strict=True)
+        }
+
+    def _cased(self, texts: Sequence[str]) -> list[str]:
+        return [text.lower() for text in texts] if self._is_lowercasing else list(texts)
 
 
-def _require_mean_pooling(model: SentenceTransformer, path: Path) -> None:
-    modules: list[Any] = list(model)
-    encoder = modules[0].auto_model
-    pooling = modules[1].get_config_dict() if len(modules) > 1 else {}
-    is_mean = pooling.get("pooling_mode") == "mean" or pooling.get("pooling_mode_mean_tokens") is True
-    if type(encoder).__name__ != "BertModel" or not is_mean:
+def _mean_pooled(bert: BertGraph) -> Any:
+    """The mean of the tokens that are no padding, of unit length."""
+    from openvino import opset13 as ops
+
+    mask = ops.unsqueeze(ops.convert(bert.inputs[1], "f32"), np.int64(-1))
+    total = ops.reduce_sum(ops.multiply(bert.hidden, mask), np.array([1]))
+    mean = ops.divide(total, ops.maximum(ops.reduce_sum(mask, np.array([1])), np.float32(1e-9)))
+    return finish(bert, [ops.normalize_l2(mean, np.array([1]), 1e-12, "max")])
+
+
+def _module_folders(path: Path) -> tuple[Path, Path | None]:
+    """Where the encoder and the pooling are described, of a folder that was checked."""
+    modules = json.loads((path / "modules.json").read_text(encoding="utf-8"))
+    by_kind = {str(module["type"]).rsplit(".", 1)[-1]: path / str(module.get("path", "")) for module in modules}
+    if "Transformer" not in by_kind:
+        raise ModelError(f"{path} is not a sentence-transformers model: modules.json lists no Transformer")
+    return by_kind["Transformer"], by_kind.get("Pooling")
+
+
+def _encoder_settings(encoder: Path) -> dict[str, Any]:
+    file = encoder / "sentence_bert_config.json"
+    return _read_object(file) if file.is_file() else {}
+
+
+def _require_mean_pooled_bert(path: Path, encoder: Path, pooling: Path | None) -> None:
+    settings = _read_object(pooling / "config.json") if pooling is not None else {}
+    # Written as one name, or as one switch a mode.
+    modes = {str(settings["pooling_mode"])} if "pooling_mode" in settings else set()
+    modes |= {name.removeprefix("pooling_mode_") for name, is_on in settings.items() if is_on is True}
+    if model_type(encoder) != "bert" or modes - {"include_prompt"} not in ({"mean"}, {"mean_tokens"}):
         raise ModelError(
-            f"{path} is a {type(encoder).__name__} with pooling {pooling or 'unknown'}; the openvino engine runs "
-            "mean-pooled BERT encoders: set embedder.engine to 'torch'"
+            f"{path} is a {model_type(encoder) or 'model of unknown kind'} with pooling "
+            f"{', '.join(sorted(modes)) or 'unknown'}; the openvino engine runs mean-pooled BERT encoders: set "
+            "embedder.engine to 'torch'"
         )
 
 
-def _convert(model: SentenceTransformer) -> Any:
-    import torch  # heavy, and already loaded by sentence-transformers
-
-    class Encoder(torch.nn.Module):
-        def __init__(self, bert: Any) -> None:
-            super().__init__()
-            self._bert: Any = bert
-
-        def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
-            hidden: Any = self._bert(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)[
-                0
-            ]
-            mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-            mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
-            return torch.nn.functional.normalize(mean, dim=1)
-
-    example = model.tokenizer(["an example", "a longer example of text"], padding=True, return_tensors="pt")
-    return convert(Encoder(model[0].auto_model), {name: example[name] for name in _INPUT_NAMES})
+def _read_object(file: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read: {error}") from error
+    if not isinstance(settings, dict):
+        raise ModelError(f"{file} holds no settings")
+    return settings

@@ -11,9 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
+import numpy.typing as npt
+
+from index.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+BoolArray = npt.NDArray[np.bool_]
 
 MAX_ANSWER_TOKENS = 24
 MAX_SEQUENCE_TOKENS = 384
@@ -47,7 +55,7 @@ def context_of(title: str, text: str) -> tuple[str, int]:
 
 
 def windows(
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     question: str,
     contexts: Sequence[tuple[str, str]],
     *,
@@ -56,45 +64,34 @@ def windows(
 ) -> list[Window]:
     """Inputs for the (title, text) of each context, in order. Of a long question the beginning counts.
 
+    :param tokenizer: Its length limit is set here, so that one thread at a time may use it.
     :param overlap: Tokens that neighbouring windows of a long text share; None to cut long texts off.
     """
     pieces = [context_of(title, text) for title, text in contexts]
     question, num_tokens = _beginning(tokenizer, question, min(MAX_QUESTION_TOKENS, max_tokens // 3))
     room = max_tokens - num_tokens - _MAX_SPECIAL_TOKENS
-    encoded = tokenizer(
-        [question] * len(pieces),
-        [piece for piece, _ in pieces],
-        truncation="only_second",
-        max_length=max_tokens,
-        stride=min(overlap or 0, room - _MIN_STEP_TOKENS),
-        return_overflowing_tokens=overlap is not None,
-        return_offsets_mapping=True,
-        return_token_type_ids=True,
-    )
-    contexts_of_rows = encoded["overflow_to_sample_mapping"] if overlap is not None else range(len(pieces))
+    stride = min(overlap or 0, room - _MIN_STEP_TOKENS)
+    tokenizer.enable_truncation(max_tokens, stride=stride, strategy="only_second")
     made = []
-    for row, context in enumerate(contexts_of_rows):
-        shift = pieces[context][1]
-        offsets = tuple(
-            (a - shift, b - shift) if segment == 1 and a >= shift and b > a else None
-            for segment, (a, b) in zip(encoded.sequence_ids(row), encoded["offset_mapping"][row], strict=True)
-        )
-        ids, types = encoded["input_ids"][row], encoded["token_type_ids"][row]
-        made.append(Window(int(context), tuple(ids), tuple(types), offsets))
+    for context, encoding in enumerate(tokenizer.encode_batch([(question, piece) for piece, _ in pieces])):
+        parts = [encoding] if overlap is None else [encoding, *encoding.overflowing]
+        made += [_window(context, part, pieces[context][1]) for part in parts]
     return made
 
 
-def _beginning(tokenizer: Any, question: str, max_tokens: int) -> tuple[str, int]:
-    """The question up to its ``max_tokens``-th token, and its number of tokens."""
-    encoded = tokenizer(
-        question,
-        add_special_tokens=False,
-        truncation=True,
-        max_length=max_tokens,
-        stride=0,
-        return_offsets_mapping=True,
+def _window(context: int, encoding: Encoding, shift: int) -> Window:
+    """:param shift: Where the text begins in the second segment."""
+    offsets = tuple(
+        (a - shift, b - shift) if segment == 1 and a >= shift and b > a else None
+        for segment, (a, b) in zip(encoding.sequence_ids, encoding.offsets, strict=True)
     )
-    offsets = encoded["offset_mapping"]
+    return Window(context, tuple(encoding.ids), tuple(encoding.type_ids), offsets)
+
+
+def _beginning(tokenizer: Tokenizer, question: str, max_tokens: int) -> tuple[str, int]:
+    """The question up to its ``max_tokens``-th token, and its number of tokens."""
+    tokenizer.no_truncation()
+    offsets = tokenizer.encode(question, add_special_tokens=False).offsets[:max_tokens]
     return (question[: offsets[-1][1]], len(offsets)) if offsets else ("", 0)
 
 
@@ -102,28 +99,28 @@ def _beginning(tokenizer: Any, question: str, max_tokens: int) -> tuple[str, int
 class Inputs:
     """Padded windows, all (n, length): int64, and ``allowed`` bool, the tokens that a span may touch."""
 
-    input_ids: torch.Tensor
-    attention_mask: torch.Tensor
-    token_type_ids: torch.Tensor
-    allowed: torch.Tensor
+    input_ids: IntArray
+    attention_mask: IntArray
+    token_type_ids: IntArray
+    allowed: BoolArray
 
 
 def padded_inputs(some: Sequence[Window], pad_token_id: int) -> Inputs:
     """The windows side by side, filled up to the longest."""
     length = max(len(window.input_ids) for window in some)
 
-    def tensor(rows: Sequence[Sequence[Any]], fill: Any) -> torch.Tensor:
-        return torch.tensor([[*row, *[fill] * (length - len(row))] for row in rows])
+    def filled(rows: Sequence[Sequence[Any]], fill: Any) -> npt.NDArray[Any]:
+        return np.array([[*row, *[fill] * (length - len(row))] for row in rows])
 
     return Inputs(
-        tensor([window.input_ids for window in some], pad_token_id),
-        tensor([[1] * len(window.input_ids) for window in some], 0),
-        tensor([window.token_type_ids for window in some], 0),
-        tensor([[offset is not None for offset in window.offsets] for window in some], False),
+        filled([window.input_ids for window in some], pad_token_id),
+        filled([[1] * len(window.input_ids) for window in some], 0),
+        filled([window.token_type_ids for window in some], 0),
+        filled([[offset is not None for offset in window.offsets] for window in some], False),
     )
 
 
-def span_scores(start: torch.Tensor, end: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
+def span_scores(start: FloatArray, end: FloatArray, allowed: BoolArray) -> FloatArray:
     """u(i, i + d) for every start i and every d.
 
     :param start: (n, length) float32 logits; ``end`` likewise.
@@ -131,9 +128,22 @@ def span_scores(start: torch.Tensor, end: torch.Tensor, allowed: torch.Tensor) -
     :return: (n, length, MAX_ANSWER_TOKENS) float32, -inf where no span may be.
     """
     null = (start[:, 0] + end[:, 0])[:, None, None]
-    more = (0, MAX_ANSWER_TOKENS - 1)
-    ends = torch.nn.functional.pad(end, more, value=0.0).unfold(1, MAX_ANSWER_TOKENS, 1)
     # The allowed tokens are one run: a span that starts and ends on them stays on them.
-    end_allowed = torch.nn.functional.pad(allowed, more, value=False).unfold(1, MAX_ANSWER_TOKENS, 1)
-    scores = start[:, :, None] + ends - null
-    return scores.masked_fill(~(end_allowed & allowed[:, :, None]), float("-inf"))
+    is_allowed = _following(allowed) & allowed[:, :, None]
+    scores: FloatArray = np.where(is_allowed, start[:, :, None] + _following(end) - null, np.float32("-inf"))
+    return scores
+
+
+def log_sum_exp(scores: FloatArray) -> FloatArray:
+    """log of the sum of exp along the last axis; -inf where all are."""
+    highest = scores.max(axis=-1, keepdims=True)
+    shift = np.where(np.isfinite(highest), highest, 0)
+    with np.errstate(divide="ignore"):  # log 0 is meant to be -inf
+        total: FloatArray = np.log(np.exp(scores - shift).sum(axis=-1)) + shift[..., 0]
+    return total
+
+
+def _following(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(n, length, MAX_ANSWER_TOKENS): of each place its value and those behind it; zeros past the end."""
+    padded = np.pad(values, ((0, 0), (0, MAX_ANSWER_TOKENS - 1)))
+    return np.lib.stride_tricks.sliding_window_view(padded, MAX_ANSWER_TOKENS, axis=1)

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from qa.evidence_training.groups import Group, Span, read_groups
-from qa.span_scores import MAX_ANSWER_TOKENS, Inputs, Window, padded_inputs, windows
+from qa.evidence_training.tensors import TensorInputs, to_tensors
+from qa.span_scores import MAX_ANSWER_TOKENS, Window, padded_inputs, windows
 
 _POOL = 1024
 
@@ -41,7 +42,7 @@ class Batch:
     """Padded inputs of several groups: ``group`` (n,) int64, the group of each row, and ``positives`` (p, 3) int64,
     row, first and last token of every right span."""
 
-    inputs: Inputs
+    inputs: TensorInputs
     group: torch.Tensor
     positives: torch.Tensor
     num_groups: int
@@ -92,7 +93,7 @@ class _Row:
 
 
 def _encode(group: Group, tokenizer: Any) -> list[_Row] | None:
-    cut = windows(tokenizer, group.question, [(c.title, c.text) for c in group.contexts])
+    cut = windows(tokenizer.backend_tokenizer, group.question, [(c.title, c.text) for c in group.contexts])
     rows = []
     for window, context in zip(cut, group.contexts, strict=True):
         spans = (token_span(window.offsets, span) for span in context.spans)
@@ -135,7 +136,7 @@ def _collate(groups: Sequence[list[_Row]], pad_token_id: int) -> Batch:
     rows = [row for group in groups for row in group]
     positives = [(i, *span) for i, row in enumerate(rows) for span in row.positives]
     return Batch(
-        inputs=padded_inputs([row.window for row in rows], pad_token_id),
+        inputs=to_tensors(padded_inputs([row.window for row in rows], pad_token_id)),
         group=torch.tensor([number for number, group in enumerate(groups) for _ in group]),
         positives=torch.tensor(positives, dtype=torch.long).reshape(-1, 3),
         num_groups=len(groups),

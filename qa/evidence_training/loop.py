@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from index.atomic import fsync_file, fsync_folder, write_atomically
 from index.errors import BadInputError
 from qa.evidence_training.batches import Batch
-from qa.span_scores import span_scores
+from qa.evidence_training.tensors import span_scores
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 """What AdamW keeps for each parameter."""

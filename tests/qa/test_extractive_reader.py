@@ -60,7 +60,7 @@ def reader(request: pytest.FixtureRequest, readers: dict[str, ExtractiveReader])
 @pytest.fixture(scope="module")
 def expected(folder: Path) -> Callable[[str, Passage], tuple[float, list[tuple[float, int, int]]]]:
     """Relevance and every span with its log-odds, best first: one window at a time, not padded, in plain Python."""
-    tokenizer = tiny_tokenizer()
+    tokenizer = tiny_tokenizer().backend_tokenizer
     model = AutoModelForQuestionAnswering.from_pretrained(folder).eval()
 
     def read(question: str, passage: Passage) -> tuple[float, list[tuple[float, int, int]]]:

@@ -6,12 +6,22 @@ import math
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa.span_scores import MAX_ANSWER_TOKENS, Window, context_of, padded_inputs, span_scores, windows
+from qa.evidence_training.tensors import span_scores as tensor_span_scores
+from qa.span_scores import (
+    MAX_ANSWER_TOKENS,
+    Window,
+    context_of,
+    log_sum_exp,
+    padded_inputs,
+    span_scores,
+    windows,
+)
 from tests.qa.tiny_reader import tiny_tokenizer
 
 pytestmark = pytest.mark.slow  # torch and transformers take longer to load than all of these to run
@@ -20,10 +30,11 @@ QUESTION = "What did the pier cost?"
 TEXT = "The pier cost 12 million euros, said Mayor Ada Holm."
 LONG = " ".join(f"Ferry {n} took {n * 7} years to build." for n in range(120))
 TOKENIZER = tiny_tokenizer()
+FAST = TOKENIZER.backend_tokenizer
 
 
 def cut(*contexts: tuple[str, str], question: str = QUESTION, **options: Any) -> list[Window]:
-    return windows(TOKENIZER, question, contexts, **options)
+    return windows(FAST, question, contexts, **options)
 
 
 def segment_of(window: Window) -> list[int]:
@@ -134,7 +145,7 @@ def test_windows_are_filled_up_to_the_longest() -> None:
     assert inputs.token_type_ids[0, -filled:].tolist() == [0] * filled
     assert inputs.allowed.tolist()[1] == [offset is not None for offset in long.offsets]
     assert not inputs.allowed[0, len(short.input_ids) :].any()
-    assert (inputs.input_ids.dtype, inputs.allowed.dtype) == (torch.int64, torch.bool)
+    assert (inputs.input_ids.dtype, inputs.allowed.dtype) == (np.int64, np.bool_)
 
 
 # Scores
@@ -156,8 +167,9 @@ def test_scores_are_those_of_the_formula(length: int) -> None:
     first = rng.randint(1, length // 2)
     rows = [(first, length), (1, 2), (length - 1, length)]
     allowed = [[a <= i < b for i in range(length)] for a, b in rows]
-    start, end = torch.randn(3, length), torch.randn(3, length)
-    scores = span_scores(start, end, torch.tensor(allowed))
+    start, end = np.random.default_rng(length).standard_normal((2, 3, length)).astype(np.float32)
+    scores = span_scores(start, end, np.array(allowed))
+    assert scores.dtype == np.float32
     assert scores.shape == (3, length, MAX_ANSWER_TOKENS)
     for row in range(3):
         expected = plain_scores(start[row].tolist(), end[row].tolist(), allowed[row])
@@ -168,10 +180,35 @@ def test_scores_are_those_of_the_formula(length: int) -> None:
 
 
 def test_a_row_without_text_has_no_span_and_harms_no_other() -> None:
+    allowed = np.array([[False] * 5, [False, True, True, False, False]])
+    start, end = np.random.default_rng(0).standard_normal((2, 2, 5)).astype(np.float32)
+    scores = span_scores(start, end, allowed)
+    assert np.isneginf(scores[0]).all()
+    assert np.isfinite(scores[1]).sum() == 3
+    totals = log_sum_exp(scores.reshape(2, -1))
+    assert np.isneginf(totals[0])
+    assert totals[1] == pytest.approx(math.log(np.exp(scores[1][np.isfinite(scores[1])]).sum()), abs=1e-5)
+
+
+def test_odds_too_large_for_a_float_are_summed() -> None:
+    assert log_sum_exp(np.array([[200.0, 200.0, -np.inf]], dtype=np.float32))[0] == pytest.approx(200 + math.log(2))
+
+
+# The same in tensors
+
+
+@pytest.mark.parametrize("length", [4, 24, 60])
+def test_tensors_give_the_same_scores(length: int) -> None:
+    rng = np.random.default_rng(length)
+    start, end = rng.standard_normal((2, 3, length)).astype(np.float32)
+    allowed = np.arange(length)[None, :] >= np.array([[1], [length // 2], [length]])
+    found = tensor_span_scores(*(torch.from_numpy(values) for values in (start, end, allowed)))
+    assert np.array_equal(found.numpy(), span_scores(start, end, allowed))
+
+
+def test_a_loss_goes_back_through_rows_with_a_span_only() -> None:
     allowed = torch.tensor([[False] * 5, [False, True, True, False, False]])
     start = torch.randn(2, 5, requires_grad=True)
-    scores = span_scores(start, torch.randn(2, 5), allowed)
-    assert torch.isinf(scores[0]).all()
-    assert torch.isfinite(scores[1]).sum() == 3
+    scores = tensor_span_scores(start, torch.randn(2, 5), allowed)
     torch.autograd.backward(scores[torch.isfinite(scores)].sum())
     assert start.grad is not None and torch.isfinite(start.grad).all()

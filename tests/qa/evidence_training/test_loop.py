@@ -19,7 +19,8 @@ from qa.evidence_training import loop
 from qa.evidence_training.batches import Batch, batches
 from qa.evidence_training.groups import Context, Group, find_answer
 from qa.evidence_training.loop import Trainer, TrainingSettings, group_loss
-from qa.span_scores import MAX_ANSWER_TOKENS, Inputs
+from qa.evidence_training.tensors import TensorInputs
+from qa.span_scores import MAX_ANSWER_TOKENS
 from tests.qa.tiny_reader import tiny_model, tiny_tokenizer
 
 pytestmark = pytest.mark.slow
@@ -45,7 +46,7 @@ def batch_of(
 ) -> Batch:
     shape = torch.zeros(len(allowed), len(allowed[0]), dtype=torch.long)
     spans = torch.tensor(positives, dtype=torch.long).reshape(-1, 3)
-    return Batch(Inputs(shape, shape, shape, torch.tensor(allowed)), torch.tensor(group), spans, num_groups)
+    return Batch(TensorInputs(shape, shape, shape, torch.tensor(allowed)), torch.tensor(group), spans, num_groups)
 
 
 def plain_loss(start: list[list[float]], end: list[list[float]], batch: Batch) -> float:
