@@ -15,7 +15,7 @@ import numpy as np
 from index.errors import ModelError
 from index.model_files import check_sentence_transformers_folder
 from index.openvino_bert import INPUT_NAMES, BertGraph, build_bert, finish, model_type
-from index.openvino_graph import compile_graph
+from index.openvino_graph import compile_graph, infer_batches
 from index.tokenizing import count_tokens, load_tokenizer
 from index.types import FloatArray
 
@@ -75,24 +75,16 @@ class OpenVinoEmbedder:
             return np.array(self._latency(inputs)[0][0], dtype=np.float32)
 
     def embed_passages(self, texts: Sequence[str]) -> FloatArray:
-        from openvino import AsyncInferQueue  # heavy, and already loaded by the constructor
-
         with self._compile_lock:
             if self._throughput is None:
                 self._throughput = compile_graph(self._graph, self._num_streams)
         vectors = np.zeros((len(texts), self._dim), dtype=np.float32)
         # Sorted by length, so that a batch holds texts alike and little is computed on padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
-
-        def store(request: Any, rows: list[int]) -> None:
-            vectors[rows] = request.get_output_tensor(0).data
-
-        queue = AsyncInferQueue(self._throughput)
-        queue.set_callback(store)
-        for first in range(0, len(order), self._batch_size):
-            rows = order[first : first + self._batch_size]
-            queue.start_async(self._tokenize([self._passage_prefix + texts[i] for i in rows]), rows)
-        queue.wait_all()
+        batches = [order[first : first + self._batch_size] for first in range(0, len(order), self._batch_size)]
+        inputs = (self._tokenize([self._passage_prefix + texts[i] for i in rows]) for rows in batches)
+        for rows, (found,) in zip(batches, infer_batches(self._throughput, inputs, self._num_streams), strict=True):
+            vectors[rows] = found
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

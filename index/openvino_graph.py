@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import numpy as np
+
+from index.types import FloatArray
 
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # importing it now raises ImportError
 
@@ -47,3 +52,30 @@ def compile_graph(graph: Any, num_streams: int) -> Any:
     capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     precision = "bf16" if "BF16" in capabilities else "f32"
     return core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": str(num_streams)})
+
+
+def infer_batches(compiled: Any, batches: Iterable[Mapping[str, Any]], num_streams: int) -> Iterator[list[FloatArray]]:
+    """The outputs of each batch, in order; the next ones are computed meanwhile.
+
+    OpenVINO's own queue calls back into Python from threads that it later waits for while it holds Python's lock: some
+    one in fifty processes never ended. Nothing is called back here.
+
+    :param compiled: As :func:`compile_graph` gives it.
+    :param num_streams: That it was compiled for.
+    """
+    idle = [compiled.create_infer_request() for _ in range(num_streams + 1)]  # one is filled while the others compute
+    busy: deque[Any] = deque()
+    for inputs in batches:
+        if not idle:
+            yield _outputs(busy[0])
+            idle.append(busy.popleft())
+        request = idle.pop()
+        request.start_async(dict(inputs))
+        busy.append(request)
+    for request in busy:
+        yield _outputs(request)
+
+
+def _outputs(request: Any) -> list[FloatArray]:
+    request.wait()
+    return [np.array(tensor.data, dtype=np.float32) for tensor in request.output_tensors]

@@ -16,7 +16,7 @@ import numpy as np
 
 from index.errors import ModelError
 from index.openvino_bert import INPUT_NAMES, build_bert, finish, model_type
-from index.openvino_graph import compile_graph
+from index.openvino_graph import compile_graph, infer_batches
 from index.tokenizing import TOKENIZER_FILE, load_tokenizer
 from index.types import FloatArray
 from qa.span_scores import Inputs
@@ -67,28 +67,15 @@ class OpenVinoNetwork:
 
     def __init__(self, graph: Any, num_streams: int) -> None:
         self._compiled = compile_graph(graph, num_streams)
+        self._num_streams = num_streams
+        # One question after the other: side by side each would need memory of its own and none would be done sooner.
         self._lock = threading.Lock()
 
     def logits(self, batches: Sequence[Inputs]) -> list[Logits]:
         """See :class:`ReaderNetwork`."""
-        from openvino import AsyncInferQueue  # heavy, and already loaded by the constructor
-
-        found: list[Logits | None] = [None] * len(batches)
-
-        def store(request: Any, number: int) -> None:
-            start, end = (np.array(request.get_output_tensor(i).data, dtype=np.float32) for i in (0, 1))
-            found[number] = (start, end)
-
-        # One queue serves one caller at a time: it waits for all that was started on it.
+        inputs = ({name: getattr(some, name) for name in INPUT_NAMES} for some in batches)
         with self._lock:
-            queue = AsyncInferQueue(self._compiled)
-            queue.set_callback(store)
-            for number, inputs in enumerate(batches):
-                queue.start_async({name: getattr(inputs, name) for name in INPUT_NAMES}, number)
-            queue.wait_all()
-        if any(logits is None for logits in found):
-            raise ModelError("the evidence reader gave no result for a passage")
-        return [logits for logits in found if logits is not None]
+            return [(start, end) for start, end in infer_batches(self._compiled, inputs, self._num_streams)]
 
 
 def _load_bert(path: Path, num_streams: int) -> ReaderModel:
