@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from index.errors import BuilderBusyError, StorageError
@@ -179,7 +179,12 @@ class Server:
                         "indexed by the next rebuild"
                     )
                 time.sleep(min(0.1, timeout_seconds))
-            yield connection
+            try:
+                yield connection
+            finally:
+                # With its connection it would go a moment after the caller went on.
+                with suppress(psycopg.Error):
+                    connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (what,))
 
     def execute_alone(self, statement: sql.SQL | sql.Composed, *, timeout_seconds: float) -> None:
         """What PostgreSQL does outside transactions only, such as VACUUM.

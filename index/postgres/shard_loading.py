@@ -219,12 +219,18 @@ class ShardLoad:
 
     def _reopen(self, connection: Connection, revisions: Iterable[int]) -> set[int]:
         """Close the open gaps of revisions from this generation on; those that had one."""
-        rows = connection.execute(
+        some = sorted(revisions)
+        closed = connection.execute(
             "UPDATE shard_gaps SET last = %s WHERE epoch = %s AND revision_id = ANY(%s) AND last IS NULL "
             "AND first < %s RETURNING revision_id",
-            (self._number, self._epoch, sorted(revisions), self._number),
-        )
-        return {int(row[0]) for row in rows}
+            (self._number, self._epoch, some, self._number),
+        ).fetchall()
+        # A gap that this very load opened, going back behind the generation that had the revision, never was.
+        undone = connection.execute(
+            "DELETE FROM shard_gaps WHERE epoch = %s AND revision_id = ANY(%s) AND first = %s RETURNING revision_id",
+            (self._epoch, some, self._number),
+        ).fetchall()
+        return {int(row[0]) for row in (*closed, *undone)}
 
     def _counted(self, connection: Connection, revisions: Iterable[int]) -> Change:
         """What revisions that have passages here hold."""

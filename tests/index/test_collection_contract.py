@@ -213,6 +213,28 @@ def test_rollback_serves_the_generation_before(opened: Opened) -> None:
     assert _finds(opened.collection, 1)
 
 
+def test_after_going_back_the_next_update_catches_up(opened: Opened) -> None:
+    opened.collection.add(numbered_articles(2))
+    opened.collection.add([numbered_article(2), numbered_article(0, version=2)])
+    assert opened.collection.rollback() == "gen-000001"
+    opened.collection.accept([numbered_article(3)])
+    assert opened.collection.update() == "gen-000003"
+    assert all(_finds(opened.collection, number) for number in range(4))
+    status = opened.collection.status()
+    assert (status["num_articles"], status["num_passages"]) == (4, 12)
+    texts = [passage.text for passage in _snapshot(opened.collection).all_passages()]
+    assert len(texts) == 12 and any("Version2 of the plan was read aloud in place0" in text for text in texts)
+    assert opened.collection.rollback("gen-000001") == "gen-000001"
+    assert opened.collection.update() == "gen-000004"
+    assert opened.collection.check().problems == ()
+
+
+def test_building_again_at_once_finds_nobody_building(opened: Opened) -> None:
+    opened.collection.add(numbered_articles(1))
+    for _ in range(20):
+        opened.collection.rebuild()
+
+
 def test_an_older_generation_opens_by_name_and_the_live_one_stays_served(opened: Opened) -> None:
     opened.collection.add(numbered_articles(2))
     opened.collection.add(numbered_articles(2, first=2))
