@@ -12,14 +12,13 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import psycopg
+from psycopg import IsolationLevel
+from psycopg.rows import no_result
+
 from index.errors import BadInputError
 from index.postgres.servers import Server
 from index.sql import Connection, Cursor, Dialect, Values
-
-# After the server, which says how to install it.
-import psycopg  # isort: skip
-from psycopg import IsolationLevel  # isort: skip
-from psycopg.rows import no_result  # isort: skip
 
 POSTGRES = Dialect(
     without_case='LOWER({} COLLATE "C") COLLATE "C"',

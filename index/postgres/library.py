@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
+from psycopg import sql
+
 from index.errors import StorageError
 from index.library import Library, Revision
 from index.library_rows import REVISION_COLUMNS, read_revision
@@ -18,9 +20,6 @@ from index.postgres.library_schema import LIBRARY
 from index.postgres.migrations import migrate
 from index.postgres.servers import Server
 from index.sql import Connection, marks
-
-# After the server, which says how to install it.
-from psycopg import sql  # isort: skip
 
 _log = logging.getLogger(__name__)
 _TABLES_OF_TEXTS = (

@@ -14,16 +14,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from index.errors import ConfigError, StorageError
-
-try:
-    import psycopg
-    from psycopg.conninfo import conninfo_to_dict
-except ImportError as missing:
-    raise ConfigError("index.url needs PostgreSQL's client: pip install 'article-qa[postgres]'") from missing
-
+import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
+
+from index.errors import ConfigError, StorageError
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
+import psycopg
+from psycopg import IsolationLevel, sql
+
 from index.errors import BuilderBusyError, StorageError
 from index.postgres.pool import Connection, Pool
 from index.postgres.writes import Attempt, can_pass, set_timeout
-
-# After the pool, which says how to install it.
-import psycopg  # isort: skip
-from psycopg import IsolationLevel, sql  # isort: skip
 
 __all__ = ["Connection", "Server", "UnavailableError"]
 

@@ -12,11 +12,10 @@ import uuid
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from index.postgres.pool import Connection, Pool
+import psycopg
+from psycopg import IsolationLevel
 
-# After the pool, which says how to install it.
-import psycopg  # isort: skip
-from psycopg import IsolationLevel  # isort: skip
+from index.postgres.pool import Connection, Pool
 
 T = TypeVar("T")
 

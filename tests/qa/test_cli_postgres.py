@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from index.types import Article
+from qa import composition, doctor
+from tests.fakes import HashEmbedder
 from tests.qa.helpers import LIBRARY, PIER, CommandLine
 
 pytestmark = pytest.mark.slow
@@ -77,13 +80,20 @@ def test_a_server_that_cannot_be_reached_is_one_line_without_the_password(
     assert "swordfish" not in message
 
 
+def test_without_the_client_it_is_one_line_how_to_install_it(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*sys.modules]:
+        if name.split(".")[0] == "psycopg" or name.startswith(
+            ("index.postgres", "qa.shared", "qa.configured_postgres")
+        ):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    assert "pip install 'article-qa[postgres]'" in cli.error("status")
+
+
 def test_an_index_of_another_embedder_is_derived_anew_by_a_full_build(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cli("add", _file("1.jsonl", PIER))
-    from qa import composition
-    from tests.fakes import HashEmbedder
-
     monkeypatch.setattr(composition, "lazy_embedder", lambda config: HashEmbedder(dim=32, model_id="other"))
     assert "was built with the embedder" in cli.json("status")["problem"]
     assert "built with the embedder" in cli.error("rollback", "gen-000001")
@@ -103,3 +113,19 @@ def test_a_rebuild_that_fails_the_probes_is_refused_unless_forced(cli: CommandLi
     assert cli.json("status")["generation"] == "gen-000002"
     assert cli.json("rebuild", "--full", "--force") == {"generation": "gen-000004"}
     assert set(_found(cli, "Who opened the pier?")) == {PIER.title, LIBRARY.title}
+
+
+def test_doctor_looks_at_the_library_and_the_index(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "build_embedder", lambda config: HashEmbedder())
+    cli("add", _file("1.jsonl", PIER))
+    checks = {check["name"]: check for check in cli.json("doctor")["checks"]}
+    assert checks["library"]["detail"] == "1 articles, 1 revisions"
+    assert checks["index"]["ok"] and checks["index"]["detail"].startswith("gen-000001: 1 articles, ")
+
+
+def test_users_are_those_of_every_process_on_the_index(cli: CommandLine) -> None:
+    secret = cli.json("users", "add", "ada", "--role", "editor")["secret"]
+    assert [user["name"] for user in cli.json("users", "list")["users"]] == ["ada"]
+    assert cli.json("users", "reset", "ada")["secret"] != secret
+    assert cli.json("users", "remove", "ada")["removed"] == "ada"
+    assert not Path("var/users.json").exists()
