@@ -161,8 +161,14 @@ class PostgresSnapshot:
         return np.array([found[passage_id] for passage_id in ids], dtype=np.float32).reshape(-1, self._row.dim)
 
     def revision_ids(self) -> set[int]:
-        """The revisions whose passages are found."""
-        return set().union(*self._ask_all(lambda shard: shard.revision_ids(self._place)))
+        """The revisions whose passages are found, always on all servers: what is missed would be loaded again.
+
+        :raises PartialResultsError: If a server does not answer.
+        """
+        answers, errors = self._asked(lambda shard: shard.revision_ids(self._place))
+        if errors:
+            raise self._partial(errors)
+        return set().union(*answers)
 
     def _ranked(self, text: str) -> RankedWords | None:
         terms = with_titles(question_terms(text))

@@ -82,6 +82,8 @@ def test_an_answer_without_a_server_says_so_and_keeps_its_scores(servers: list[P
             missed = next(iter(everything.keys() - found.keys()))
             with pytest.raises(PartialResultsError):  # not "there is no such passage"
                 question.fetch([missed])
+            with pytest.raises(PartialResultsError):  # a builder would load again what it misses
+                question.revision_ids()
             assert whole.problems == snapshot.problems == ()
         finally:
             servers[1].start()
