@@ -89,10 +89,10 @@ class Pool:
         # Never prepared on the server: a plan made for this question's words and filters is worth more than its cost.
         connection = psycopg.connect(**self._parameters, prepare_threshold=None, autocommit=True)
         try:
-            timeout = sql.Literal(round(1000 * self._statement_timeout_seconds))
-            connection.execute(
-                sql.SQL("SET statement_timeout = {}; SET timezone = 'UTC'; SET jit = off").format(timeout)
-            )
+            # Room for the set of hidden revisions, which would else be gone through for every row; and no compiling,
+            # which takes longer than a search.
+            settings = sql.SQL("SET statement_timeout = {}; SET timezone = 'UTC'; SET work_mem = '64MB'; SET jit = off")
+            connection.execute(settings.format(sql.Literal(round(1000 * self._statement_timeout_seconds))))
             connection.autocommit = False
         except BaseException:
             connection.close()
