@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from qa.audit import AUDIT_FILE
-from qa.cli import articles, feedback, generations, questions, users
+from qa.cli import articles, feedback, generations, questions, rebuilding, users
 from qa.cli.console import DataDir, configured, one_line_errors, out, quiet_libraries
 from qa.composition import build_addresses, build_common, build_kept, build_parts, build_schedule
 from qa.service import Service
@@ -28,7 +28,7 @@ cli = typer.Typer(
 for command in (
     articles.add,
     articles.remove,
-    articles.rebuild,
+    rebuilding.rebuild,
     articles.watch,
     questions.ask,
     questions.search,

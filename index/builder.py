@@ -32,7 +32,7 @@ from index.lexical_segments import superseded_revisions
 from index.library import Library
 from index.manifest import Manifest, write_manifest
 from index.parent import Parent, dead_revision_ids, find_parent, is_any_whole
-from index.passage_feed import PassageFeed
+from index.passage_feed import EmbedAhead, PassageFeed
 from index.passage_feed import embedding_input as embedding_input
 from index.proven import FileEntry
 from index.removal import RemovedText
@@ -68,6 +68,7 @@ class Builder:
     """Turns the library into generations. One builder works at a time, in all processes together.
 
     :param flat_limit: From this many passages on, FAISS searches approximately (see :mod:`index.dense`).
+    :param ahead: Embeds what is new before it is indexed, by other means than ``embedder``.
     """
 
     def __init__(
@@ -79,12 +80,13 @@ class Builder:
         chunker: Chunker,
         *,
         flat_limit: int = 100_000,
+        ahead: EmbedAhead | None = None,
     ) -> None:
         self._library = library
         self._cluster_finder = ClusterFinder(library)
         self._generations = generations
         self._removed_text = RemovedText(library.database, generations)
-        self._feed = PassageFeed(library, cache, embedder, chunker)
+        self._feed = PassageFeed(library, cache, embedder, chunker, ahead)
         self._embedder = embedder
         self._chunker_settings: Mapping[str, int] = chunker.settings.to_json()
         self._flat_limit = flat_limit
@@ -271,9 +273,8 @@ class Builder:
     def _probes(self) -> FloatArray:
         """Titles embedded as questions: what recall is measured with."""
         ids = self._library.indexable_revision_ids()
-        step = max(1, len(ids) // _NUM_PROBES)
-        titles = [revision.article.title for revision in self._library.revisions(ids[::step][:_NUM_PROBES])]
-        return np.stack([self._embedder.embed_query(title) for title in titles])
+        some = self._library.revisions(ids[:: max(1, len(ids) // _NUM_PROBES)][:_NUM_PROBES])
+        return np.stack([self._embedder.embed_query(revision.article.title) for revision in some])
 
     def _manifest(
         self,

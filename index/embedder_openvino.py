@@ -26,6 +26,7 @@ class OpenVinoEmbedder:
     """Mean-pooled, normalised encoder in bfloat16 where the CPU has it, else float32.
 
     :param num_streams: Batches computed side by side; the number of physical cores serves throughput best.
+    :param num_threads: See :func:`index.openvino_graph.compile_graph`.
     :raises ModelError: If the folder holds no mean-pooling BERT encoder; configure the torch engine for others.
     """
 
@@ -38,6 +39,7 @@ class OpenVinoEmbedder:
         passage_prefix: str = "",
         batch_size: int = 16,
         num_streams: int = 2,
+        num_threads: int | None = None,
     ) -> None:
         check_sentence_transformers_folder(path)
         encoder, pooling = _module_folders(path)
@@ -55,8 +57,8 @@ class OpenVinoEmbedder:
         self._cutting.enable_truncation(min(max_tokens, bert.config.max_tokens))
         self._cutting.enable_padding(pad_id=self._pad_token_id)
         self._graph = _mean_pooled(bert)
-        self._latency = compile_graph(self._graph, 1)
-        self._num_streams = num_streams
+        self._latency = compile_graph(self._graph, 1, num_threads)
+        self._num_streams, self._num_threads = num_streams, num_threads
         self._throughput: Any = None  # compiled when passages are first embedded: answering needs none of it
         # One inference request is not safe to share between threads; questions come from several.
         self._query_lock, self._compile_lock = threading.Lock(), threading.Lock()
@@ -77,7 +79,7 @@ class OpenVinoEmbedder:
     def embed_passages(self, texts: Sequence[str]) -> FloatArray:
         with self._compile_lock:
             if self._throughput is None:
-                self._throughput = compile_graph(self._graph, self._num_streams)
+                self._throughput = compile_graph(self._graph, self._num_streams, self._num_threads)
         vectors = np.zeros((len(texts), self._dim), dtype=np.float32)
         # Sorted by length, so that a batch holds texts alike and little is computed on padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)

@@ -21,6 +21,10 @@ class BuilderBusyError(ArticleQAError):
     """Another process is building a generation; trying again later succeeds."""
 
 
+class ClusterError(ArticleQAError):
+    """The machines that embed cannot be reached or do not work; what they did is kept, and trying later goes on."""
+
+
 class ConfigError(ArticleQAError):
     """A configuration key or value is not acceptable."""
 

@@ -41,17 +41,22 @@ def convert(module: Any, example: Mapping[str, Any]) -> Any:
     return graph
 
 
-def compile_graph(graph: Any, num_streams: int) -> Any:
+def compile_graph(graph: Any, num_streams: int, num_threads: int | None = None) -> Any:
     """Compile for the CPU, in bfloat16 where it has it, else float32.
 
     :param num_streams: Inferences computed side by side.
+    :param num_threads: Of all streams together, bound to no core, so that several processes can share a machine; None
+        for all there are.
     """
     from openvino import Core
 
     core = Core()
     capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     precision = "bf16" if "BF16" in capabilities else "f32"
-    return core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": str(num_streams)})
+    options = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": str(num_streams)}
+    if num_threads is not None:
+        options |= {"INFERENCE_NUM_THREADS": str(num_threads), "ENABLE_CPU_PINNING": "NO"}
+    return core.compile_model(graph, "CPU", options)
 
 
 def infer_batches(compiled: Any, batches: Iterable[Mapping[str, Any]], num_streams: int) -> Iterator[list[FloatArray]]:

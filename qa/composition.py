@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from index.add_reports import AddReports
 from index.base_collection import BaseCollection
@@ -20,6 +21,7 @@ from index.generation_list import FolderHistory, History
 from index.generations import Generations
 from index.library import Library
 from index.model_files import find_embedder, hidden_size, weights_sha256
+from index.passage_feed import EmbedAhead
 from index.protocols import NamesArticles, PassageSnapshot
 from index.sources.fetch_log import FetchLog
 from index.sources.intake import AddressIntake, Taken
@@ -42,6 +44,8 @@ from qa.source_status import SourceStatusFile
 from qa.users import USERS_FILE, BaseUsers, Users
 from qa.web_addresses import WebAddresses
 
+MakeEmbedAhead = Callable[[Embedder], EmbedAhead]
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -60,18 +64,20 @@ def build_parts(
     with_reader: bool = True,
     with_generator: bool = True,
     progress: LoadProgress = no_load_progress,
+    embed_ahead: MakeEmbedAhead | None = None,
 ) -> Parts:
     """Load the models and open the index.
 
     :param with_embedder: False to load the embedder only when something is embedded.
     :param with_reader: False to load the evidence reader only when something is read.
+    :param embed_ahead: Makes what embeds new articles when the index is built, instead of this process.
     :raises ArticleQAError: If a model or the data folder is not usable.
     """
     progress("opening the library", 0, 1)
     build_library_database(config)  # first: what is wrong with it shows before models are loaded
     progress("loading the embedding model", 0, 1)
     embedder = build_embedder(config.embedder) if with_embedder else lazy_embedder(config.embedder)
-    collection = open_collection(config, embedder)
+    collection = open_collection(config, embedder, embed_ahead(embedder) if embed_ahead is not None else None)
     progress("opening the index", 0, 1)
     collection.snapshot()
     progress("loading the evidence reader", 0, 1)
@@ -92,8 +98,11 @@ def build_history(config: Config) -> History:
     return FolderHistory(library, Generations(config.data_dir / "index", keep=config.index.keep_generations))
 
 
-def build_embedder(config: EmbedderConfig) -> Embedder:
-    """:raises ModelError: If the model is missing, damaged or of a kind the engine does not run."""
+def build_embedder(config: EmbedderConfig, *, num_cores: int | None = None) -> Embedder:
+    """
+    :param num_cores: How many to use of a machine that others use too; None for all.
+    :raises ModelError: If the model is missing, damaged or of a kind the engine does not run.
+    """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     path, model_id = find_embedder(config.model, config.query_prefix, config.passage_prefix)
     # Imported here: they bring torch, which takes seconds.
@@ -101,7 +110,10 @@ def build_embedder(config: EmbedderConfig) -> Embedder:
         from index.embedder import SentenceTransformerEmbedder as Engine
     else:
         from index.embedder_openvino import OpenVinoEmbedder as Engine  # type: ignore[assignment]  # same constructor
-    return Engine(path, model_id=model_id, query_prefix=config.query_prefix, passage_prefix=config.passage_prefix)
+    options: dict[str, Any] = {"query_prefix": config.query_prefix, "passage_prefix": config.passage_prefix}
+    if num_cores is not None and config.engine != "torch":  # torch keeps to what Ray gives the process
+        options |= {"num_streams": num_cores, "num_threads": num_cores}
+    return Engine(path, model_id=model_id, **options)
 
 
 def lazy_embedder(config: EmbedderConfig) -> Embedder:
@@ -124,18 +136,19 @@ def build_library_database(config: Config) -> SqlDatabase:
     return Database(config.data_dir / "library.sqlite")
 
 
-def open_collection(config: Config, embedder: Embedder) -> BaseCollection:
+def open_collection(config: Config, embedder: Embedder, ahead: EmbedAhead | None = None) -> BaseCollection:
     """The articles and the index, wherever the configuration says that they are."""
     if config.index.url is None:
-        return build_collection(config, Database(config.data_dir / "library.sqlite"), embedder)
+        return build_collection(config, Database(config.data_dir / "library.sqlite"), embedder, ahead)
     from qa.configured_postgres import collection_of
 
-    return collection_of(
-        config, embedder, _chunker(config, embedder), verify=_verifier(config, embedder), mentions=_mentions(config)
-    )
+    chunker, verify = _chunker(config, embedder), _verifier(config, embedder)
+    return collection_of(config, embedder, chunker, ahead=ahead, verify=verify, mentions=_mentions(config))
 
 
-def build_collection(config: Config, database: Database, embedder: Embedder) -> Collection:
+def build_collection(
+    config: Config, database: Database, embedder: Embedder, ahead: EmbedAhead | None = None
+) -> Collection:
     """The embedded collection, whatever the configuration says of servers."""
     library = Library(database)
     generations = Generations(config.data_dir / "index", keep=config.index.keep_generations)
@@ -146,6 +159,7 @@ def build_collection(config: Config, database: Database, embedder: Embedder) -> 
         embedder,
         _chunker(config, embedder),
         flat_limit=config.index.flat_limit,
+        ahead=ahead,
     )
     return Collection(
         library,

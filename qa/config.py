@@ -73,6 +73,14 @@ class IndexConfig(_Section):
         return self
 
 
+class RayConfig(_Section):
+    """For `rebuild --engine ray`. ``address``: host:port of the cluster, or "local" for one of this machine alone;
+    ``cpus_per_process``: what each process that holds the embedding model takes of a node."""
+
+    address: Annotated[str, Field(min_length=1)] = "local"
+    cpus_per_process: Annotated[int, Field(ge=1, le=1024)] = 2
+
+
 class RetrievalConfig(_Section):
     """Weights of the two searches; see :class:`index.retriever.FusionSettings`."""
 
@@ -195,6 +203,7 @@ class Config(_Section):
     embedder: EmbedderConfig = EmbedderConfig()
     chunker: ChunkerConfig = ChunkerConfig()
     index: IndexConfig = IndexConfig()
+    ray: RayConfig = RayConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
     reader: ReaderConfig = ReaderConfig()
     generator: GeneratorConfig = GeneratorConfig()

@@ -9,7 +9,7 @@ from index.chunker import Chunker
 from index.embedder import Embedder
 from index.embedding_cache import EmbeddingCache
 from index.errors import ConfigError
-from index.passage_feed import PassageFeed
+from index.passage_feed import EmbedAhead, PassageFeed
 from index.postgres.builder import Check, PostgresBuilder
 from index.postgres.collection import PostgresCollection
 from index.postgres.history import PostgresHistory
@@ -47,6 +47,7 @@ def collection_of(
     embedder: Embedder,
     chunker: Chunker,
     *,
+    ahead: EmbedAhead | None = None,
     verify: Check | None = None,
     mentions: Sequence[NamesArticles] = (),
 ) -> PostgresCollection:
@@ -57,7 +58,7 @@ def collection_of(
     builder = PostgresBuilder(
         library,
         store,
-        PassageFeed(library, cache, embedder, chunker),
+        PassageFeed(library, cache, embedder, chunker, ahead),
         embedder_id=embedder.model_id,
         dim=embedder.dim,
         chunker=settings,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from qa.cli.articles import rebuild
 from qa.cli.console import quiet_libraries
+from qa.cli.rebuilding import rebuild
 
 if __name__ == "__main__":
     quiet_libraries()

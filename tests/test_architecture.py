@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted(
     path for path in [ROOT / "app.py", *(p for d in ("index", "qa", "scripts") for p in (ROOT / d).rglob("*.py"))]
 )
+OPTIONAL = {"ray", "pyarrow", "psycopg", "psycopg_pool", "openvino_genai"}
 TEXT_GENERATION = {"xllamacpp", "transformers", "openvino_genai", "openai"}
 
 
@@ -63,6 +64,52 @@ def imports_upwards(path: Path) -> Iterator[str]:
 
 def test_imports_point_down() -> None:
     assert offences(imports_upwards) == []
+
+
+def imported_at_once(path: Path) -> Iterator[str]:
+    """What is imported together with the module, not later by one of its functions."""
+    waiting: list[ast.AST] = list(parsed(path).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Try | ast.ExceptHandler) or (
+            isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.dump(node.test)
+        ):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def needed_by(start: Path) -> dict[str, str]:
+    """The other projects whose modules are imported when this one is, and by which of ours."""
+    found: dict[str, str] = {}
+    seen, waiting = {start}, [start]
+    while waiting:
+        path = waiting.pop()
+        for name in imported_at_once(path):
+            found.setdefault(top(name), relative(path))
+            for module in (name, name.rpartition(".")[0]):
+                file = (ROOT / module.replace(".", "/")).with_suffix(".py")
+                if module and file.is_file() and file not in seen:
+                    seen.add(file)
+                    waiting.append(file)
+    return found
+
+
+def test_nothing_optional_is_imported_unless_it_is_asked_for() -> None:
+    needed = needed_by(ROOT / "app.py")
+    assert {"typer", "numpy", "tantivy", "index", "qa"} <= needed.keys()
+    assert {name: by for name, by in needed.items() if name in OPTIONAL} == {}
+
+
+def test_what_is_imported_at_once_is_told_from_what_is_imported_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    (tmp_path / "a.py").write_text("import b\nif TYPE_CHECKING:\n    import never\ndef f():\n    import later")
+    (tmp_path / "b.py").write_text("try:\n    from deep.er import x\nexcept ImportError:\n    import other")
+    assert needed_by(tmp_path / "a.py") == {"b": "a.py", "deep": "b.py", "other": "b.py"}
 
 
 def test_only_the_edges_read_the_configuration() -> None:

@@ -1,4 +1,4 @@
-"""Commands that change or inspect the collection: add, remove, rebuild, watch, status, check, rollback."""
+"""Commands that change or inspect the collection: add, remove, watch, status, check, rollback."""
 
 from __future__ import annotations
 
@@ -135,25 +135,6 @@ def remove(
             out.print(f"removed {', '.join(removed)}; index: {status['generation']}", markup=False)
             for copy in copies:
                 out.print(f"nearly the same text stays as {copy.article_id}: {copy.title} ({copy.url})", markup=False)
-
-
-def rebuild(
-    full: Annotated[bool, typer.Option("--full", help="Derive everything anew from the library.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Switch to the new index even if it fails the probe questions.")
-    ] = False,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
-    """Bring the index up to date with the library."""
-    with one_line_errors():
-        collection = _collection(data_dir)
-        with progress_bars() as progress:
-            name = collection.rebuild(full=full, force=force, progress=progress)
-        if as_json:
-            print_json({"generation": name})
-        else:
-            out.print(f"index: {name}" if name else "the library is empty; add an article first")
 
 
 def watch(

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from index import ray_cluster
+from index.database import Database
 from index.errors import BadInputError, ModelError
+from index.library import Library
 from qa import composition
 from qa.cli import console
 from qa.generators.packaged_model import PACKAGED_MODEL
@@ -189,6 +192,26 @@ def test_rebuild_has_nothing_to_do_until_it_is_full(cli: CommandLine, two_articl
     assert cli.json("rebuild") == {"generation": "gen-000001"}
     assert cli.json("rebuild", "--full") == {"generation": "gen-000002"}
     assert cli.json("search", "What did the pier cost?") == before
+
+
+def test_rebuild_on_ray_says_what_it_needs(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "give both" in cli.error("rebuild", "--ray-address", "10.0.0.1:6379")
+    monkeypatch.setattr(ray_cluster, "find_spec", lambda name: None)
+    assert "pip install 'article-qa[ray]'" in cli.error("rebuild", "--engine", "ray")
+
+
+def test_rebuild_on_ray_asks_for_no_cluster_when_nothing_is_to_be_embedded(
+    cli: CommandLine, two_articles: Path
+) -> None:
+    cli.json("add", two_articles)
+    assert cli.json("rebuild", "--full", "--engine", "ray", "--ray-address", "127.0.0.1:1") == {
+        "generation": "gen-000002"
+    }
+
+
+def test_rebuild_on_ray_takes_no_address_of_a_client_server(cli: CommandLine) -> None:
+    Library(Database(Path("var/library.sqlite"))).accept([PIER])
+    assert "host:port" in cli.error("rebuild", "--engine", "ray", "--ray-address", "ray://127.0.0.1:10001")
 
 
 def test_rebuild_of_an_empty_library_says_so(cli: CommandLine) -> None:
