@@ -7,7 +7,9 @@ and the mean lengths are those of the whole generation. So the best of all shard
 from __future__ import annotations
 
 import heapq
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import cached_property
@@ -27,6 +29,8 @@ from index.types import Candidate, ClusterMember, Filters, FloatArray, IntArray,
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+_ANSWER_SECONDS = 20.0  # after which a server that is stuck counts as one that is down
 _MAX_TERMS_REMEMBERED = 100_000
 
 
@@ -105,7 +109,8 @@ class PostgresSnapshot:
         words = self._ranked(text)
         approximately = self._row.dense.get("kind") == "hnsw"
         search = Search(words, vector, k, filters or Filters(), approximately)
-        found = [row for rows in self._ask_all(lambda shard: shard.search(self._place, search)) for row in rows]
+        answers = self._ask_all(lambda shard: shard.search(self._place, search), _ANSWER_SECONDS)
+        found = [row for rows in answers for row in rows]
         by_words = heapq.nsmallest(k, (f for f in found if f.is_by_words), key=lambda f: (-f.bm25, f.passage_id))
         by_meaning = heapq.nsmallest(k, (f for f in found if f.is_by_meaning), key=lambda f: (-f.cosine, f.passage_id))
         best: dict[int, Found] = {row.passage_id: row for row in (*by_words, *by_meaning)}
@@ -119,7 +124,7 @@ class PostgresSnapshot:
         """
         if not passage_ids:
             return []
-        rows, errors = self._asked(lambda shard: shard.texts(self._place, passage_ids))
+        rows, errors = self._asked(lambda shard: shard.texts(self._place, passage_ids), _ANSWER_SECONDS)
         found = {passage.passage_id: passage for some in rows for passage in some}
         missing = [passage_id for passage_id in passage_ids if passage_id not in found]
         if missing and errors:
@@ -185,19 +190,27 @@ class PostgresSnapshot:
         known = {term: known[term] for term in terms}  # always added up in the same order
         return RankedWords(known, self._row.lengths, title_weight=self._title_weight) or None
 
-    def _ask_all(self, question: Callable[[Shard], T]) -> list[T]:
+    def _ask_all(self, question: Callable[[Shard], T], seconds: float | None = None) -> list[T]:
         """The answers of all shards, of those that answer if that is allowed.
 
         :raises PartialResultsError: Otherwise.
         """
-        answers, errors = self._asked(question)
+        answers, errors = self._asked(question, seconds)
         if errors and not (self._allow_partial and answers):
             raise self._partial(errors)
-        with self._lock:
-            self._problems.update(dict.fromkeys(f"left out, since it does not answer: {error}" for error in errors))
+        for error in errors:
+            _log.warning("a search leaves a server out that does not answer: %s", error)
+            with self._lock:
+                self._problems[f"left out, since it does not answer: {error}"] = None
         return answers
 
-    def _asked(self, question: Callable[[Shard], T]) -> tuple[list[T], list[UnavailableError]]:
+    def _asked(
+        self, question: Callable[[Shard], T], seconds: float | None = None
+    ) -> tuple[list[T], list[UnavailableError]]:
+        """What the shards answer, and why others do not.
+
+        :param seconds: How long an answer of one of several shards is waited for; None for as long as it takes.
+        """
         if len(self._shards) == 1:
             try:
                 return [question(self._shards[0])], []
@@ -205,9 +218,13 @@ class PostgresSnapshot:
                 return [], [error]
         answers: list[T] = []
         errors: list[UnavailableError] = []
-        for job in [self._executor.submit(question, shard) for shard in self._shards]:
+        deadline = None if seconds is None else time.monotonic() + seconds
+        for shard, job in [(shard, self._executor.submit(question, shard)) for shard in self._shards]:
             try:
-                answers.append(job.result())
+                answers.append(job.result(None if deadline is None else max(0.0, deadline - time.monotonic())))
+            except TimeoutError:
+                job.cancel()  # where it waits for a thread; what runs ends by the server's or the network's time limit
+                errors.append(UnavailableError(f"{shard.name}: no answer within {seconds:.0f} s"))
             except UnavailableError as error:
                 errors.append(error)
         return answers, errors
