@@ -34,7 +34,7 @@ class Load:
 
 def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
-    shard_time = ShardTime(options.median_ms, options.p95_ms, options.stall_share, options.stall_ms)
+    shard_time = ShardTime(options.median_ms, options.p95_ms, options.stall_share, options.stall_ms, options.common)
     load = Load(options.load, options.workers, options.hedge_after_ms or 2 * shard_time.p95_ms)
     lines = list(table(shard_time, options.shards, load, num_questions=options.questions, seed=options.seed))
     if options.out is not None:
@@ -78,6 +78,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--p95-ms", type=float, required=True)
     parser.add_argument("--stall-share", type=float, default=0.01, help="of requests that stall (default .01)")
     parser.add_argument("--stall-ms", type=float, default=100.0, help="what a stall adds (default 100)")
+    parser.add_argument("--common", type=float, default=0.9, help="of the spread, the question's own (default .9)")
     parser.add_argument("--load", type=float, default=0.3, help="how busy a shard's copy is (default .3)")
     parser.add_argument("--workers", type=int, default=4, help="requests that a copy works on at once (default 4)")
     parser.add_argument("--hedge-after-ms", type=float, help="default: twice the 95th percentile")

@@ -24,6 +24,8 @@ class ShardTime:
 
     :ivar median_ms: Without a stall.
     :ivar p95_ms: Without a stall; at least the median.
+    :ivar common: How much of the spread (of the logarithm's variance) is the question's own, from 0 to 1: the same on
+        all shards and copies, such as how many passages hold its words. Asking another copy does not help against it.
     :ivar stall_share: Of the requests, from 0 to 1; others' work, a checkpoint, a page that comes from disk.
     :ivar stall_ms: What a stall adds.
     """
@@ -32,17 +34,23 @@ class ShardTime:
     p95_ms: float
     stall_share: float = 0.0
     stall_ms: float = 0.0
+    common: float = 0.0
 
     def __post_init__(self) -> None:
         """:raises ValueError: If a time is not positive, p95 below the median, or a share not one."""
-        if not 0 < self.median_ms <= self.p95_ms or self.stall_ms < 0 or not 0 <= self.stall_share <= 1:
-            raise ValueError(f"expected 0 < median <= p95, stall_ms >= 0 and a share from 0 to 1, found {self}")
+        shares_are_fine = 0 <= self.stall_share <= 1 and 0 <= self.common <= 1
+        if not 0 < self.median_ms <= self.p95_ms or self.stall_ms < 0 or not shares_are_fine:
+            raise ValueError(f"expected 0 < median <= p95, stall_ms >= 0 and shares from 0 to 1, found {self}")
 
-    def draw(self, count: int, generator: np.random.Generator) -> NDArray[np.float64]:
-        """Times of so many requests, (count,) float64, milliseconds."""
+    def draw(self, questions: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+        """Times of a request of each question, (n,) float64, milliseconds.
+
+        :param questions: (n,) float64, how much heavier than usual each question is: standard normal.
+        """
         sigma = math.log(self.p95_ms / self.median_ms) / _Z95
-        times = self.median_ms * np.exp(sigma * generator.standard_normal(count))
-        return np.asarray(times + self.stall_ms * (generator.random(count) < self.stall_share))
+        own = generator.standard_normal(len(questions))
+        times = self.median_ms * np.exp(sigma * (math.sqrt(self.common) * questions + math.sqrt(1 - self.common) * own))
+        return np.asarray(times + self.stall_ms * (generator.random(len(questions)) < self.stall_share))
 
     @property
     def mean_ms(self) -> float:
@@ -101,9 +109,10 @@ def simulate(
         raise ValueError(f"{questions_per_second} questions a second are {load:.2f} of what the replicas can do")
     generator = np.random.default_rng(seed)
     arrivals = np.cumsum(generator.exponential(1000 / questions_per_second, num_questions))
+    questions = generator.standard_normal(num_questions)
     latencies, num_hedges = np.zeros(num_questions), 0
     for _ in range(layout.num_shards):  # what happens in one shard does not touch another
-        finished, hedges = _one_shard(layout, shard_time, arrivals, generator)
+        finished, hedges = _one_shard(layout, shard_time, arrivals, questions, generator)
         latencies = np.maximum(latencies, finished - arrivals)
         num_hedges += hedges
     return Simulated(latencies, num_questions * layout.num_shards + num_hedges, num_hedges)
@@ -115,11 +124,15 @@ def utilisation(layout: Layout, shard_time: ShardTime, questions_per_second: flo
 
 
 def _one_shard(
-    layout: Layout, shard_time: ShardTime, arrivals: NDArray[np.float64], generator: np.random.Generator
+    layout: Layout,
+    shard_time: ShardTime,
+    arrivals: NDArray[np.float64],
+    questions: NDArray[np.float64],
+    generator: np.random.Generator,
 ) -> tuple[NDArray[np.float64], int]:
     """When each question's answer of this shard was there, and how many requests were hedges."""
     count = len(arrivals)
-    first_times, second_times = shard_time.draw(count, generator), shard_time.draw(count, generator)
+    first_times, second_times = shard_time.draw(questions, generator), shard_time.draw(questions, generator)
     first_replicas = generator.integers(layout.num_replicas, size=count)
     steps = generator.integers(1, max(layout.num_replicas, 2), size=count)  # from there to another replica
     free_at = [[0.0] * layout.num_workers for _ in range(layout.num_replicas)]
