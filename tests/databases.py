@@ -28,11 +28,8 @@ def sql_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sql
         return
     # Imported here, as below: the fast tests need no server.
     from index.postgres.library import PostgresLibrary
-    from index.postgres.servers import Server
 
-    server = Server(request.getfixturevalue("database_url"), patience_seconds=5.0)
-    yield PostgresLibrary(server).database
-    server.close()
+    yield PostgresLibrary(request.getfixturevalue("emptied_server")).database
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,12 +48,9 @@ def kept_store(request: pytest.FixtureRequest, path: Path) -> Iterator[KeptStore
         yield KeptFile(path)
         return
     # Imported here: the fast tests need no server.
-    from index.postgres.servers import Server
     from qa.shared.kept import KeptTables
 
-    server = Server(request.getfixturevalue("database_url"), patience_seconds=5.0)
-    yield KeptTables(server)
-    server.close()
+    yield KeptTables(request.getfixturevalue("emptied_server"))
 
 
 def execute(kept_store: KeptStore, statement: str) -> None:
