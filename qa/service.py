@@ -66,6 +66,7 @@ class Service:
         self._started = False
         self._repaired = False
         self._catch_up_problem: str | None = None
+        self._follow_problem: str | None = None
 
     def start(self) -> None:
         """Begin loading in the background, then follow the index as generations are published."""
@@ -225,7 +226,14 @@ class Service:
                 self._prewarmed = generation
                 parts.pipeline.prewarm()
         except ArticleQAError as error:
-            _log.warning("could not follow the index: %s", error)
+            # Once, not every second that a database is down.
+            if str(error) != self._follow_problem:
+                _log.warning("could not follow the index: %s", error)
+            self._follow_problem = str(error)
+        else:
+            if self._follow_problem is not None:
+                _log.warning("the index is followed again")
+            self._follow_problem = None
 
     def _report(self, stage: str, done: int, total: int) -> None:
         self._loading = Loading(stage, done, max(total, 1))

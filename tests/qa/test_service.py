@@ -211,6 +211,23 @@ def test_new_generation_is_followed_and_read_ahead(
     assert service.search("books lost in the flood")[0].passage.title == LIBRARY.title
 
 
+def test_an_index_that_cannot_be_followed_for_a_while_is_told_of_once(
+    service: Service, collection: Collection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    wait_until(lambda: service.loading().is_ready, "readiness")
+    looks: list[None] = []
+
+    def fail() -> None:
+        looks.append(None)
+        raise StorageError("the server does not answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(collection, "snapshot", fail)
+        wait_until(lambda: len(looks) >= 5, "looking again and again")
+    wait_until(lambda: "followed again" in caplog.text, "recovery")
+    assert caplog.text.count("could not follow the index: the server does not answer") == 1
+
+
 def test_failing_to_read_ahead_leaves_the_service_ready(collection: Collection) -> None:
     service = Service(lambda report: make_parts(collection, CannotPrewarm()))
     service.start()
