@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from qa.audit import AUDIT_FILE
-from qa.cli import articles, feedback, generations, questions, rebuilding, users
+from qa.cli import articles, feedback, generations, moving, questions, rebuilding, users
 from qa.cli.console import DataDir, configured, one_line_errors, out, quiet_libraries
 from qa.composition import build_addresses, build_common, build_kept, build_parts, build_schedule
 from qa.service import Service
@@ -38,6 +38,7 @@ for command in (
     generations.diff,
     articles.rollback,
     questions.doctor,
+    moving.migrate,
 ):
     cli.command()(command)
 cli.add_typer(feedback.feedback, name="feedback")

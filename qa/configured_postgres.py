@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 
+from index.builder import Progress
 from index.chunker import Chunker
+from index.database import Database
 from index.embedder import Embedder
 from index.embedding_cache import EmbeddingCache
-from index.errors import ConfigError
+from index.errors import BadInputError, ConfigError
 from index.passage_feed import EmbedAhead, PassageFeed
 from index.postgres.builder import Check, PostgresBuilder
 from index.postgres.collection import PostgresCollection
 from index.postgres.history import PostgresHistory
 from index.postgres.library import PostgresLibrary
+from index.postgres.library_schema import LIBRARY_TABLES, highest_revision, keep_numbering
 from index.postgres.passages import PassageStore
 from index.postgres.servers import Server
+from index.postgres.table_copy import copy_tables
 from index.protocols import NamesArticles
 from index.sql import SqlDatabase
 from qa.common import Common
 from qa.config import Config
+from qa.kept_file import SCHEMA as KEPT_SCHEMA
 from qa.kept_file import KeptStore
 from qa.shared.kept import KeptTables
 from qa.shared.keyed_replies import TableOfReplies
 from qa.shared.request_counts import TableOfCounts
+from qa.shared.schema import KEPT_TABLES
 from qa.shared.users import UsersTable
+from qa.users import USERS_FILE, Users
 
 
 def library_of(config: Config) -> PostgresLibrary:
@@ -79,6 +86,26 @@ def common_of(config: Config) -> Common:
         url, max_connections=4, connect_timeout_seconds=2.0, statement_timeout_seconds=2.0, patience_seconds=0.0
     )
     return Common(UsersTable(_server(url)), TableOfCounts(counts), TableOfReplies(_server(url)))
+
+
+def copy_from_files(config: Config, progress: Progress) -> dict[str, int]:
+    """Copy the library, the conversations and the users of the data folder; how many of what.
+
+    :raises BadInputError: If the server holds any already; nothing is copied then.
+    """
+    folder, users = config.data_dir, common_of(config).users
+    library_of(config), kept_of(config)  # makes the tables
+    others = Users(folder / USERS_FILE).all()
+    if users.all() and others:
+        raise BadInputError("the server has users already; copy into a database of its own")
+    library = Database(folder / "library.sqlite")
+    sources: dict[Database, Sequence[str]] = {library: LIBRARY_TABLES}
+    if (folder / "conversations.sqlite").exists():
+        sources[Database(folder / "conversations.sqlite", KEPT_SCHEMA)] = KEPT_TABLES
+    finish = partial(keep_numbering, highest_revision(library))
+    counts = dict.fromkeys(KEPT_TABLES, 0) | copy_tables(sources, _server(_url(config)), progress, finish)
+    users.take_over(others)
+    return counts | {"users": len(others)}
 
 
 def _store(config: Config) -> PassageStore:

@@ -138,7 +138,8 @@ def loads_postgres(path: Path) -> Iterator[str]:
     for module in sorted(imported(path)):
         if module.startswith(("psycopg", "index.postgres", "qa.shared")):
             yield module
-        if module.startswith("qa.configured_postgres") and (name != "qa/composition.py" or module in at_the_top(path)):
+        may_when_asked = name in ("qa/composition.py", "qa/cli/moving.py") and module not in at_the_top(path)
+        if module.startswith("qa.configured_postgres") and not may_when_asked:
             yield module
 
 

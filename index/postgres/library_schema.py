@@ -5,6 +5,9 @@ The tables and columns are those of SQLite's file (:mod:`index.database`). Texts
 
 from __future__ import annotations
 
+from index.database import Database
+from index.postgres.servers import Connection
+
 LIBRARY = (
     """
 CREATE TABLE articles (
@@ -96,3 +99,22 @@ CREATE TRIGGER revisions_removed AFTER DELETE ON revisions
 )
 """``library_state`` has one row: its version changes once in every transaction by which a revision comes or goes.
 ``removed_revisions``: ids of which an index may still hold something."""
+
+LIBRARY_TABLES = (
+    *("articles", "revisions", "embeddings", "fetches", "removed_addresses"),
+    *("signatures", "signature_bands", "near_duplicates"),
+)
+"""Those that the embedded file has, too; each after those that it refers to."""
+
+
+def highest_revision(library: Database) -> int:
+    """The highest id that an embedded library ever gave a revision; 0 for none."""
+    with library.read() as file:
+        row = file.execute(library.dialect.highest_revision).fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+def keep_numbering(highest: int, connection: Connection) -> None:
+    """Go on with revision ids after ``highest``: they are never given twice."""
+    if highest:
+        connection.execute("SELECT setval('revisions_revision_id_seq', %s)", (highest,))

@@ -99,6 +99,10 @@ INSERT INTO app_users_state VALUES (0);
 """Whoever writes what is kept locks ``kept_writers`` first. Counts of requests may be lost with a crash."""
 
 
+KEPT_TABLES = ("owners", "conversations", "exchanges", "exchange_articles", "feedback", "feedback_articles")
+"""Those that the embedded file has, too; each after those that it refers to."""
+
+
 def make_tables(server: Server) -> None:
     """Make what is missing.
 

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
-from index.types import Article
+from index.types import Article, make_article
 from qa import composition, doctor
-from tests.fakes import HashEmbedder
+from qa.config import Config, load_config
+from qa.kept import Kept
+from qa.kept_exchanges import KeptExchange
+from tests.fakes import HashEmbedder, retitled
 from tests.qa.helpers import LIBRARY, PIER, CommandLine
+from tests.qa.kept_answers import bridge_answer
 
 pytestmark = pytest.mark.slow
 
@@ -129,3 +133,56 @@ def test_users_are_those_of_every_process_on_the_index(cli: CommandLine) -> None
     assert cli.json("users", "reset", "ada")["secret"] != secret
     assert cli.json("users", "remove", "ada")["removed"] == "ada"
     assert not Path("var/users.json").exists()
+
+
+# From files to the server
+
+
+def test_a_collection_in_files_is_copied_whole_and_embeds_nothing_again(
+    cli: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARTICLE_QA_INDEX_URL")
+    copy = make_article(PIER.text, title="A copy", url="https://copy.example/pier")
+    gone = make_article("A text that was removed.", url="https://gone.example/1", title="Gone")
+    cli("add", _file("1.jsonl", PIER, LIBRARY, gone))
+    cli("add", _file("2.jsonl", copy, retitled(LIBRARY, "The library, again")))
+    cli("remove", gone.article_id)
+    secret = cli.json("users", "add", "ada", "--role", "editor")["secret"]
+    kept = Kept.at(Path("var/conversations.sqlite")).conversations
+    saved = kept.save("user:ada", [KeptExchange("Who opened it?", bridge_answer())])
+    files = composition.build_history(Config(data_dir=Path("var"))).library
+    before = (files.counts(), files.live_texts(), files.history(LIBRARY.article_id))
+    found = _found(cli, "Who opened the pier?")
+
+    monkeypatch.setenv("ARTICLE_QA_INDEX_URL", database_url)
+    copied = cli.json("migrate")["copied"]
+    assert (copied["articles"], copied["revisions"], copied["conversations"], copied["users"]) == (4, 4, 1, 1)
+    config = load_config(data_dir=Path("var"))
+    library = composition.build_history(config).library
+    assert (library.counts(), library.live_texts(), library.history(LIBRARY.article_id)) == before
+    assert library.check() == [] and library.is_removed("x", gone.url)
+    ada = composition.build_users(config).find("ada", secret)
+    assert ada is not None and ada.role == "editor"
+    assert saved is not None
+    assert composition.build_kept(config).conversations.load("user:ada", saved.conversation_id) is not None
+    embedder = HashEmbedder()
+    monkeypatch.setattr(composition, "lazy_embedder", lambda config: embedder)
+    assert cli.json("rebuild") == {"generation": "gen-000001"}
+    assert embedder.embedded == []
+    assert _found(cli, "Who opened the pier?") == found
+    # Ids go on where they were.
+    library.accept([make_article("Something new.", title="New")])
+    assert max(library.indexable_revision_ids()) == 6
+
+
+def test_what_is_there_is_not_mixed_with_what_is_copied(
+    cli: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "there is no library in var" in cli.error("migrate")
+    monkeypatch.delenv("ARTICLE_QA_INDEX_URL")
+    assert "index.url is not set" in cli.error("migrate")
+    cli("add", _file("1.jsonl", PIER))
+    monkeypatch.setenv("ARTICLE_QA_INDEX_URL", database_url)
+    cli("add", _file("2.jsonl", LIBRARY))
+    assert "the table articles on the server is not empty" in cli.error("migrate")
+    assert cli.json("status")["library"]["num_articles"] == 1
