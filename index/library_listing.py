@@ -14,7 +14,7 @@ from typing import Literal, TypeVar, cast, get_args
 
 from index.dates import parse_date
 from index.errors import BadInputError
-from index.library_rows import REVISION_COLUMNS, Revision, read_revision
+from index.library_rows import Revision, read_revisions
 from index.sql import Connection, Dialect, SqlDatabase
 
 Sort = Literal["newest", "oldest", "added", "title", "source"]
@@ -123,31 +123,32 @@ class LibraryListing:
         order = _ORDERS[sort].format(
             title=dialect.without_case.format("r.title"), source=dialect.without_case.format("COALESCE(r.source, '')")
         )
+
+        def count(connection: Connection) -> list[int]:
+            return [int(connection.execute(f"SELECT COUNT(*) {matching.sql}", matching.values).fetchone()[0])]
+
         with self._database.read() as connection:
-            total = connection.execute(f"SELECT COUNT(*) {matching.sql}", matching.values).fetchone()[0]
             # The ids first: sorting whole rows would carry every text along.
             ids = connection.execute(
                 f"SELECT r.revision_id {matching.sql} ORDER BY {order} LIMIT :limit OFFSET :offset",
                 {**matching.values, "limit": limit, "offset": offset},
             ).fetchall()
-            rows = [
-                connection.execute(
-                    f"SELECT {REVISION_COLUMNS} FROM revisions WHERE revision_id = ?",  # noqa: S608 (constant names)
-                    (revision_id,),
-                ).fetchone()
-                for (revision_id,) in ids
-            ]
-        return [read_revision(row) for row in rows if row is not None], int(total)
+            revisions = read_revisions(connection, [revision_id for (revision_id,) in ids])
+            (total,) = count(connection) if matching.values else (-1,)
+        return revisions, total if matching.values else self._once("articles", count)[0]
 
     def sources(self) -> list[tuple[str, int]]:
         """Every source with its number of live articles, most first; "" at the end stands for articles without one."""
         source = "COALESCE(r.source, '')"
         without_case = self._database.dialect.without_case.format(source)
-        with self._database.read() as connection:
+
+        def count(connection: Connection) -> list[tuple[str, int]]:
             rows = connection.execute(
                 f"SELECT {source}, COUNT(*) {_LIVE} GROUP BY {source} ORDER BY {source} = '', 2 DESC, {without_case}, 1"
             ).fetchall()
-        return [(str(source), int(num_articles)) for source, num_articles in rows]
+            return [(str(name), int(num_articles)) for name, num_articles in rows]
+
+        return list(self._once("sources", count))
 
     def day_counts(self, filters: ListFilters, *, num_days: int = 30) -> list[DayCount]:
         """Articles per day and source over the ``num_days`` days that end with the newest matching article's, in order

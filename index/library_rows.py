@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index.errors import StorageError
-from index.sql import Connection, Row
+from index.sql import Connection, Row, marks
 from index.types import Article
 
 REVISION_COLUMNS = (
     "revision_id, article_id, content_hash, text_hash, title, text, url, source, published_at, metadata, accepted_at, "
     "seal"
 )
+_MAX_VARIABLES = 500  # below SQLite's limit on bound parameters in any build
 _SEALED = REVISION_COLUMNS.split(", ")[1:-1]
 
 
@@ -85,6 +87,19 @@ def read_article(row: Row) -> Article:
 def read_revision(row: Row) -> Revision:
     """:raises StorageError: If the row is not what was written."""
     return Revision(int(row["revision_id"]), read_article(row), row["accepted_at"])
+
+
+def read_revisions(connection: Connection, revision_ids: Sequence[int]) -> list[Revision]:
+    """Those that are there, in the order asked for.
+
+    :raises StorageError: If a row is not what was written.
+    """
+    rows: dict[int, Row] = {}
+    for first in range(0, len(revision_ids), _MAX_VARIABLES):
+        some = revision_ids[first : first + _MAX_VARIABLES]
+        selected = f"SELECT {REVISION_COLUMNS} FROM revisions WHERE revision_id IN ({marks(some)})"  # noqa: S608
+        rows |= {int(row["revision_id"]): row for row in connection.execute(selected, some)}
+    return [read_revision(rows[revision_id]) for revision_id in revision_ids if revision_id in rows]
 
 
 def _values(article: Article, article_id: str, now: str) -> tuple[object, ...]:

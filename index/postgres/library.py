@@ -14,7 +14,7 @@ from psycopg import sql
 
 from index.errors import StorageError
 from index.library import Library, Revision
-from index.library_rows import REVISION_COLUMNS, read_revision
+from index.library_rows import read_revisions
 from index.postgres.database import PostgresDatabase
 from index.postgres.library_schema import LIBRARY
 from index.postgres.migrations import migrate
@@ -55,11 +55,10 @@ class PostgresLibrary(Library):
         """
         ids = iter(revision_ids)
         while some := list(islice(ids, _REVISIONS_AT_ONCE)):
-            statement = f"SELECT {REVISION_COLUMNS} FROM revisions WHERE revision_id IN ({marks(some)})"  # noqa: S608
             with self.database.read() as connection:
-                rows = {int(row["revision_id"]): row for row in connection.execute(statement, some)}
-            # Those that were removed since the ids were listed are not among them.
-            yield from (read_revision(rows[revision_id]) for revision_id in some if revision_id in rows)
+                # Without those that were removed since the ids were listed.
+                revisions = read_revisions(connection, some)
+            yield from revisions
 
     def state(self) -> int:
         """Grows whenever a revision comes or goes."""

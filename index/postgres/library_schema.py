@@ -36,6 +36,8 @@ CREATE TABLE revisions (
 );
 CREATE INDEX revisions_article ON revisions (article_id, revision_id);
 CREATE INDEX revisions_text ON revisions (text_hash);
+CREATE INDEX revisions_newest ON revisions ((published_at IS NULL), published_at DESC, revision_id DESC);
+CREATE INDEX revisions_accepted ON revisions (accepted_at DESC, revision_id DESC);
 CREATE TABLE embeddings (
     input_hash BYTEA NOT NULL,
     model_id   TEXT COLLATE "C" NOT NULL,
