@@ -23,3 +23,4 @@ if pg_isready -q -d "$PRIMARY" -t 3; then
     exit 3
 fi
 pg_ctl promote -D "$PGDATA" -w -t 60
+echo "promoted; run CHECKPOINT here once the old primary follows, or the next rewinding has more to do"

@@ -6,7 +6,7 @@
 # PGDATA   the old primary's data folder; its server must be stopped
 # PRIMARY  where the new primary is, for libpq: "host=db-1-standby port=5432"
 # NAME     by which the new primary knows it: one of those in synchronous_standby_names
-# PG_BIN   where pg_rewind is, if not on the path
+# PG_BIN   where pg_rewind and psql are, if not on the path
 set -eu
 : "${PGDATA:?}" "${PRIMARY:?}" "${NAME:?}"
 PATH="${PG_BIN:+$PG_BIN:}$PATH"
@@ -17,6 +17,8 @@ if pg_ctl status -D "$PGDATA" >/dev/null 2>&1; then
     exit 2
 fi
 if pg_rewind -D "$PGDATA" --source-server="$source dbname=postgres" -R; then
+    # It follows from where the primary's log ends now, be it on disk yet or not: else it would wait for the next write.
+    psql -d "$source dbname=postgres" -XqAt -c 'SELECT pg_log_standby_snapshot()' >/dev/null
     echo "rewound: start it"
     exit 0
 fi

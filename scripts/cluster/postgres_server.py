@@ -130,6 +130,8 @@ class PostgresServer:
             raise PostgresError("stop the server before it is rewound")
         source = primary.connection_string(name, dbname="postgres")
         self.run("pg_rewind", "-D", str(self.data), f"--source-server={source}", "-R", "--no-sync")
+        # It will follow from where the primary's log ends, be it on disk or not: else it waited for the next write.
+        primary.sql("SELECT pg_log_standby_snapshot()")
 
     def start(self) -> None:
         """Start and wait until it takes connections (a standby: reading ones).

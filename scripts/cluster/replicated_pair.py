@@ -23,6 +23,8 @@ from scripts.cluster.postgres_server import SUPERUSER, PostgresServer
 NAMES = ("left", "right")
 # The same on both: whichever is primary waits for the other one, from its very first commit after a promotion.
 SYNCHRONOUS = {"synchronous_standby_names": "ANY 1 ({})".format(", ".join(f'"{name}"' for name in NAMES))}
+# What a dead primary has to redo before it can be rewound, and what is copied then, is the log since a checkpoint.
+SHORT_LOG = {"checkpoint_timeout": "30s", "max_wal_size": "256MB", "min_wal_size": "32MB", "wal_keep_size": "64MB"}
 _FOLLOWERS = """
     SELECT application_name FROM pg_stat_replication WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')
 """
@@ -64,11 +66,13 @@ class ReplicatedPair:
         :raises PostgresError: One of them cannot be made or started.
         """
         with contextlib.ExitStack() as on_error:
-            left = PostgresServer.create(version=version, settings={**(settings or {}), **SYNCHRONOUS}, parent=parent)
+            every = {**SHORT_LOG, **(settings or {}), **SYNCHRONOUS}
+            left = PostgresServer.create(version=version, settings=every, parent=parent)
             on_error.enter_context(left)
             right = on_error.enter_context(PostgresServer.standby_of(left, NAMES[1], parent=parent))
             pair = cls(dict(zip(NAMES, (left, right), strict=True)))
             pair.wait_until_protected()
+            pair.checkpoint()
             on_error.pop_all()
         return pair
 
@@ -103,7 +107,15 @@ class ReplicatedPair:
         promoted = time.monotonic() - start
         rewound = self._bring_back(old)
         self.wait_until_protected()
-        return Failover(promoted, time.monotonic() - start, rewound)
+        protected = time.monotonic() - start
+        self.checkpoint()
+        return Failover(promoted, protected, rewound)
+
+    def checkpoint(self) -> None:
+        """Let both begin anew from here: after a promotion neither has a checkpoint that a rewinding could go by."""
+        self.primary.sql("CHECKPOINT")
+        self.wait_until_equal()
+        self.standby.sql("CHECKPOINT")
 
     def wait_until_protected(self, timeout_seconds: float = 60.0) -> None:
         """Return when the standby receives what the primary writes.
