@@ -26,10 +26,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import index.openvino_graph  # noqa: F401 - keeps OpenVINO from reporting its use when it is imported
+from qa.generators.mapped_files import release_mapped
 
 _BLOCK_TOKENS = 32
 # A cancelled prompt stops between steps: this many tokens are read before anyone asks again.
 _STEP_TOKENS = 256
+WEIGHTS_FILE = "openvino_model.bin"
 _LEAST_PROBABILITY = 1e-7  # the likelihoods come rounded
 
 
@@ -62,6 +64,15 @@ class Worker:
         self._context_tokens = context_tokens
         self._output = output
         self._replies: dict[int, _Reply] = {}
+        self._unpack(folder)
+
+    def _unpack(self, folder: Path) -> None:
+        """Have the weights unpacked, which the first token does, and give back the memory of what they come from."""
+        config = self._genai.GenerationConfig()
+        config.max_new_tokens = 1
+        config.do_sample = False
+        self._pipeline.generate(["Hello."], [config])
+        release_mapped(folder / WEIGHTS_FILE)
 
     def run(self, requests: queue.SimpleQueue[str | None]) -> None:
         """Serve until None comes."""
