@@ -102,14 +102,15 @@ class ReaderConfig(_Section):
 
 
 class GeneratorConfig(_Section):
-    """``engine``: "llamacpp" or "openvino" (``model``: "packaged" or a GGUF file), "transformers" (``model``: a Hub id
+    """``engine``: "llamacpp", "openvino" or "auto" for the faster one here (``model``: "packaged" or a GGUF file),
+    "transformers" (``model``: a Hub id
     or folder), "openai" (``model`` and ``base_url`` of any compatible server, or several that run one model; their key
     comes from the environment variable that ``api_key_env`` names), or "none" for evidence only. The other settings
     are for "openai": seconds to wait for a connection, for the first token, between two tokens (``timeout_seconds``)
     and from one look at the servers to the next (0 for never); ``scores``: see
     :class:`qa.generators.openai_http.OpenAICompatibleGenerator`."""
 
-    engine: Literal["llamacpp", "openvino", "transformers", "openai", "none"] = "llamacpp"
+    engine: Literal["auto", "llamacpp", "openvino", "transformers", "openai", "none"] = "auto"
     model: str = "packaged"
     base_url: str | tuple[str, ...] | None = None
     api_key_env: str = "ARTICLE_QA_API_KEY"
@@ -136,7 +137,7 @@ class GeneratorConfig(_Section):
         if len({url.rstrip("/") for url in self.base_urls}) < len(self.base_urls):
             raise ValueError("base_url lists a server twice; leave one of them out")
         if self.engine in ("openai", "transformers") and self.model == "packaged":
-            raise ValueError(f'engine "{self.engine}" needs model: "packaged" is for "llamacpp" and "openvino"')
+            raise ValueError(f'engine "{self.engine}" needs model: "packaged" is for "auto", "llamacpp" and "openvino"')
         return self
 
 

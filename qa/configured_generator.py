@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from index.errors import ModelError
 from qa.config import GeneratorConfig
+from qa.generators.local_engine import fastest_local_engine
 from qa.generators.protocol import Generator
+
+Engine = Literal["llamacpp", "openvino", "transformers", "openai", "none"]
 
 LoadProgress = Callable[[str, int, int], None]
 """Called with what is being loaded, how much is done and how much there is."""
@@ -18,20 +22,38 @@ def no_load_progress(stage: str, done: int, total: int) -> None:
     """For callers that show none."""
 
 
+def chosen_engine(config: GeneratorConfig) -> Engine:
+    """The configured engine; for "auto" the one that this machine runs fastest."""
+    return fastest_local_engine(config.context_tokens) if config.engine == "auto" else config.engine
+
+
+def generator_model_id(config: GeneratorConfig) -> str | None:
+    """What the model that writes will call itself, without loading it; None when there is none."""
+    from qa.generators.openvino_model import openvino_model_id
+    from qa.generators.packaged_model import PACKAGED_MODEL
+
+    engine = chosen_engine(config)
+    if engine not in ("llamacpp", "openvino"):
+        return None if engine == "none" else config.model
+    model_id = PACKAGED_MODEL.model_id if config.model == "packaged" else Path(config.model).stem
+    return openvino_model_id(model_id) if engine == "openvino" else model_id
+
+
 def build_generator(
     config: GeneratorConfig, cache_dir: Path, progress: LoadProgress = no_load_progress
 ) -> Generator | None:
     """:raises ModelError: If the engine or model is not usable."""
-    if config.engine == "none":
+    engine = chosen_engine(config)
+    if engine == "none":
         return None
-    if config.engine == "openai":
+    if engine == "openai":
         return _remote_generator(config)
-    if config.engine == "transformers":
+    if engine == "transformers":
         from qa.generators.transformers_engine import TransformersGenerator
 
         return TransformersGenerator(config.model, max_context=config.context_tokens)
     path, model_id = _gguf_model(config, cache_dir, progress)
-    if config.engine == "openvino":
+    if engine == "openvino":
         from qa.generators.openvino_engine import OpenVinoGenerator
         from qa.generators.openvino_model import openvino_model_id, prepared_model_path
 

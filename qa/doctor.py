@@ -16,10 +16,11 @@ from typing import Any
 from index.errors import ArticleQAError, DamagedIndexError, ModelError, StorageError
 from qa.composition import build_embedder, build_history, build_reader
 from qa.config import Config
+from qa.configured_generator import chosen_engine
+from qa.generators.local_engine import OPENVINO_PACKAGES
 
 _MIN_FREE_BYTES = 2 * 1024**3
 _MIN_MEMORY_BYTES = 3 * 1024**3
-_OPENVINO_PACKAGES = ("openvino_genai", "gguf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +93,19 @@ def _reader(config: Config) -> str:
 def _generator(config: Config) -> str:
     """The files only: loading takes seconds and gigabytes, and `ask` says what goes wrong there."""
     generator = config.generator
-    if generator.engine == "none":
+    engine = chosen_engine(generator)
+    if engine == "none":
         return "none is configured: answers are evidence only"
-    if generator.engine == "openai":
+    if engine == "openai":
         return f"{generator.model} at {', '.join(generator.base_urls)} (not contacted)"
-    missing = [name for name in _OPENVINO_PACKAGES if importlib.util.find_spec(name) is None]
-    if generator.engine == "openvino" and missing:
+    missing = [name for name in OPENVINO_PACKAGES if importlib.util.find_spec(name) is None]
+    if engine == "openvino" and missing:
         raise ModelError('the engine "openvino" needs: pip install openvino-genai gguf')
-    takes_gguf = generator.engine in ("llamacpp", "openvino")
+    takes_gguf = engine in ("llamacpp", "openvino")
     if takes_gguf and generator.model == "packaged":
         from qa.generators.packaged_model import PACKAGED_MODEL, packaged_model_path
 
-        return f"{PACKAGED_MODEL.model_id} in {packaged_model_path(config.cache_dir)}"
+        return f"{PACKAGED_MODEL.model_id} by {engine}, in {packaged_model_path(config.cache_dir)}"
     if takes_gguf and not Path(generator.model).is_file():
         raise ModelError(f"generator.model {generator.model!r} is no file")
     return generator.model

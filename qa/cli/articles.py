@@ -21,6 +21,7 @@ from index.types import AddReport, Article, Rejection
 from qa.cli.console import AsJson, DataDir, configured, err, one_line_errors, out, print_json, progress_bars
 from qa.composition import build_intake, build_parts, build_reports, build_schedule, configured_sources, source_statuses
 from qa.config import Config
+from qa.configured_generator import generator_model_id
 from qa.service import service_status
 from qa.source_schedule import ScheduledSource
 
@@ -211,16 +212,7 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 def configured_generator(data_dir: Path | None) -> str | None:
     """Id of the configured answering model, without loading it."""
-    from qa.generators.openvino_model import openvino_model_id
-    from qa.generators.packaged_model import PACKAGED_MODEL
-
-    generator = configured(data_dir).generator
-    if generator.engine == "none":
-        return None
-    if generator.engine not in ("llamacpp", "openvino"):
-        return generator.model
-    model_id = PACKAGED_MODEL.model_id if generator.model == "packaged" else Path(generator.model).stem
-    return openvino_model_id(model_id) if generator.engine == "openvino" else model_id
+    return generator_model_id(configured(data_dir).generator)
 
 
 def _print_status(values: dict[str, Any]) -> None:

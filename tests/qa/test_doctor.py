@@ -115,7 +115,7 @@ def test_remote_answering_model_is_named_but_not_contacted(config: Config) -> No
 
 
 def test_an_engine_whose_packages_are_missing_says_which(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_OPENVINO_PACKAGES", ("no_such_package",))
+    monkeypatch.setattr(doctor, "OPENVINO_PACKAGES", ("no_such_package",))
     problems = failed(config.model_copy(update={"generator": GeneratorConfig(engine="openvino")}))
     assert problems == {"answering model": 'the engine "openvino" needs: pip install openvino-genai gguf'}
 
