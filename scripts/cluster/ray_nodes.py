@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import secrets
@@ -21,6 +22,7 @@ import psutil
 
 _ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60.0
+_STARTED = "Ray runtime started"
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _STORE_BYTES = 80 << 20  # the least that Ray takes
 # A node that died is noticed in some five seconds instead of fifteen.
@@ -28,9 +30,12 @@ _SYSTEM = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "h
 
 
 class RayNode:
-    """One node: ``ray start``, its raylet and everything that started."""
+    """One node: ``ray start``, its raylet and everything that started. It runs when this returns.
 
-    def __init__(self, arguments: list[str], folder: Path, log: Path, environment: Mapping[str, str]) -> None:
+    :raises TimeoutError: If it takes too long.
+    """
+
+    def __init__(self, arguments: list[str], log: Path, environment: Mapping[str, str]) -> None:
         program = shutil.which("ray", path=str(Path(sys.executable).parent))
         if program is None:
             raise FileNotFoundError(f"there is no program ray beside {sys.executable}; install article-qa[ray]")
@@ -38,12 +43,18 @@ class RayNode:
         with log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603
                 [program, "start", "--block", *common, *arguments],
-                cwd=folder,
+                cwd=log.parent,
                 env=os.environ | environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
+        deadline = time.monotonic() + _START_SECONDS
+        while _STARTED not in (printed := log.read_text(encoding="utf-8", errors="replace")):
+            if time.monotonic() > deadline or not self.is_running:
+                self.kill()
+                raise TimeoutError(f"a node of the Ray cluster does not start: {printed[-2000:]}")
+            time.sleep(0.1)
 
     @property
     def is_running(self) -> bool:
@@ -51,12 +62,11 @@ class RayNode:
 
     def runs(self, title: str) -> bool:
         """Whether a process of the node calls itself so, such as ``ray::MapWorker``."""
-        if not self.is_running:
-            return False
-        for process in psutil.Process(self._process.pid).children(recursive=True):
-            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                if any(title in word for word in process.cmdline()):
-                    return True
+        with suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self._process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):  # a zombie, too
+                    if any(title in word for word in process.cmdline()):
+                        return True
         return False
 
     def kill(self) -> None:
@@ -78,7 +88,7 @@ class RayCluster:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="aq-ray-"))  # short: its sockets' names may have 107 letters
-        self._log = self._folder / "nodes.log"
+        self._numbers = itertools.count()
         port = _free_port()
         token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         self.environment = _QUIET | token | {"PYTHONPATH": str(_ROOT)}
@@ -92,14 +102,12 @@ class RayCluster:
             f"--temp-dir={self._folder / 'ray'}",
             f"--system-config={json.dumps(_SYSTEM)}",
         )
-        try:
-            self._wait_for(port)
-        except BaseException:
-            self.close()
-            raise
 
     def add_node(self, num_cpus: int = 1) -> RayNode:
-        """Start a node; it takes work some seconds later."""
+        """Start a node. It takes some seconds, and two at once would take each other's place on this machine.
+
+        :raises TimeoutError: If it takes too long.
+        """
         node = self._start(f"--address={self.address}", f"--num-cpus={num_cpus}")
         self.nodes.append(node)
         return node
@@ -108,10 +116,6 @@ class RayCluster:
         """:param node: One of ``nodes``, which it leaves."""
         self.nodes.remove(node)
         node.kill()
-
-    def log(self) -> str:
-        """What the nodes printed."""
-        return self._log.read_text(encoding="utf-8", errors="replace")
 
     def close(self) -> None:
         for node in [*self.nodes, self._head]:
@@ -128,17 +132,8 @@ class RayCluster:
         self.close()
 
     def _start(self, *arguments: str) -> RayNode:
-        return RayNode([*arguments, "--dashboard-agent-listen-port=0"], self._folder, self._log, self.environment)
-
-    def _wait_for(self, port: int) -> None:
-        """:raises TimeoutError: If the head does not listen in time."""
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline and self._head.is_running:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            time.sleep(0.1)
-        raise TimeoutError(f"the head of the Ray cluster does not listen on port {port}: {self.log()[-2000:]}")
+        log = self._folder / f"node{next(self._numbers)}.log"
+        return RayNode([*arguments, "--dashboard-agent-listen-port=0"], log, self.environment)
 
 
 def _free_port() -> int:
