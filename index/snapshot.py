@@ -22,7 +22,7 @@ LEXICAL = "lexical"
 ROWS = "rows.npy"
 SOURCES = "sources.json"
 # Below this part of the passages, so many more would have to be found that looking under the filters is faster.
-_MIN_SIFTED_SHARE = 0.1
+_MIN_SIFTED_SHARE = 0.15
 _SIFTED_MARGIN = 1.5
 
 
