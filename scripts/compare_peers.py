@@ -62,6 +62,7 @@ ENTRIES = (
     Entry("article-qa", "search", "article_qa_peer", is_served=False, asks=False),
     Entry("article-qa", "fast", "article_qa_peer", is_served=False),
     Entry("article-qa", "full", "article_qa_peer", is_served=False),
+    Entry("article-qa", "full-llamacpp", "article_qa_peer", is_served=False),
     Entry("article-qa", "fast-undated", "article_qa_peer", is_served=False),
     Entry("article-qa", "full-undated", "article_qa_peer", is_served=False),
     *(

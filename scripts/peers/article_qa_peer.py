@@ -1,9 +1,9 @@
 """Article QA itself, through its library, by the same protocol as the others; knows nothing of the comparison.
 
 ``search`` finds passages by words and meaning and answers nothing; ``fast`` also reads them and answers from the
-evidence alone; ``full`` lets the model judge and write. ``fast-undated`` and ``full-undated`` are not told the day of
-the question.
-The model runs in this process, as it does when it is served.
+evidence alone; ``full`` lets the model judge and write, ``full-llamacpp`` in the engine that the other stacks ask.
+``fast-undated`` and ``full-undated`` are not told the day of the question.
+The model runs in this process or in one below it, as it does when it is served.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from qa.prompts import passage_header
 from qa.types import Answer, Done, EvidenceFound, Mode, TextWritten
 from scripts.peers.protocol import Article, OnPiece, Order, Reply, main
 
-_PACKAGES = ("article-qa", "faiss-cpu", "openvino", "tantivy", "torch", "xllamacpp")
+_PACKAGES = ("article-qa", "faiss-cpu", "openvino", "openvino-genai", "tantivy", "xllamacpp")
 
 
 class ArticleQaStack:
@@ -35,8 +35,11 @@ class ArticleQaStack:
 
     def __init__(self, order: Order) -> None:
         self._knows_day = not order.setting.endswith("-undated")
-        self._setting = order.setting.removesuffix("-undated")
+        self._setting = order.setting.removesuffix("-undated").removesuffix("-llamacpp")
         config = load_config(data_dir=Path(order.work_dir))
+        if order.setting.endswith("-llamacpp"):
+            generator = config.generator.model_copy(update={"engine": "llamacpp"})
+            config = config.model_copy(update={"generator": generator})
         self._parts = build_parts(config, with_reader=self._setting != "search", with_generator=self._setting == "full")
 
     def index(self, articles: Sequence[Article]) -> int:
