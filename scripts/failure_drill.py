@@ -33,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pause-ms", type=float, default=0.0, help="between two batches of a load (default: none)")
+    parser.add_argument("--alone", action="store_true", help="acknowledge writes before the old primary follows again")
     parser.add_argument("--no-articles", action="store_true", help="write bare rows only")
     parser.add_argument("--parent", type=Path, help="where the servers' folders go (default: for temporary files)")
     parser.add_argument("--out", type=Path, help="a JSON line for each kill, and one for the whole")
@@ -40,7 +42,15 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with ReplicatedPair.create(parent=options.parent) as pair:
         loads: list[Load] = [RowLoad(pair, 0)] if options.no_articles else [RowLoad(pair, 0), ArticleLoad(pair, 1)]
-        outcome = kill_primaries(pair, loads, options.kills, seed=options.seed, progress=_say_what_happened)
+        outcome = kill_primaries(
+            pair,
+            loads,
+            options.kills,
+            seed=options.seed,
+            pause_seconds=options.pause_ms / 1000,
+            alone=options.alone,
+            progress=_say_what_happened,
+        )
     report = summary(outcome)
     if options.out is not None:
         lines = [*map(dataclasses.asdict, outcome.kills), report]
@@ -64,7 +74,7 @@ def summary(outcome: Outcome) -> dict[str, object]:
         "standby_equal": outcome.standby_equal,
         "copied_anew": sum(not kill.rewound for kill in outcome.kills),
     }
-    for name in ("detected", "readable", "writable"):
+    for name in ("detected", "readable", "writable", "protected"):
         seconds = np.array([getattr(kill, name) for kill in outcome.kills])
         report[f"{name}_seconds"] = [round(float(x), 2) for x in (*np.percentile(seconds, [50, 95]), seconds.max())]
     return report

@@ -30,7 +30,8 @@ class Kill:
     :ivar rows_at_kill: Rows that were acknowledged until then.
     :ivar detected: Until the detector said so.
     :ivar readable: Until the standby was promoted.
-    :ivar writable: Until the first batch with something new after the kill was acknowledged.
+    :ivar writable: Until every load had a batch with something new acknowledged.
+    :ivar protected: Until the old primary followed again.
     :ivar rewound: Whether pg_rewind brought the old primary back; else it was copied anew.
     """
 
@@ -39,6 +40,7 @@ class Kill:
     detected: float
     readable: float
     writable: float
+    protected: float
     rewound: bool
 
 
@@ -74,15 +76,16 @@ class Load(Protocol):
 
 
 class Loader(threading.Thread):
-    """Writes one batch after the other until it is told to stop."""
+    """Writes one batch after the other, with a pause between them, until it is told to stop."""
 
-    def __init__(self, load: Load, stopping: threading.Event) -> None:
+    def __init__(self, load: Load, stopping: threading.Event, pause_seconds: float = 0.0) -> None:
         super().__init__(daemon=True)
         self.num_batches = 0
         self.written_at: list[float] = []
         self.failed: BaseException | None = None
         self.load = load
         self._stopping = stopping
+        self._pause_seconds = pause_seconds
 
     @property
     def num_rows(self) -> int:
@@ -100,6 +103,8 @@ class Loader(threading.Thread):
                 self.num_batches += 1
                 if was_new:  # repeating what had arrived waits for no standby: it is no sign that writes work
                     self.written_at.append(time.monotonic())
+                if self._pause_seconds:
+                    self._stopping.wait(self._pause_seconds)
         except BaseException as error:  # noqa: BLE001 - the thread that waits for this one raises it
             self.failed = error
 
@@ -110,20 +115,24 @@ def kill_primaries(
     num_kills: int,
     *,
     seed: int,
+    pause_seconds: float = 0.0,
+    alone: bool = False,
     progress: Callable[[Kill], None] = lambda kill: None,
 ) -> Outcome:
     """Kill the primary again and again while all loads write at once, fail over each time, then count.
 
     :param loads: Each is used by a thread of its own.
+    :param pause_seconds: Of each load between two batches.
     :param seed: Decides how long after the last failover each kill comes: 0.2 to 1.5 s.
+    :param alone: See `ReplicatedPair.fail_over`.
     :raises TimeoutError: Some load was not acknowledged anything within a minute after a failover.
     """
     stopping = threading.Event()
-    loaders = [Loader(load, stopping) for load in loads]
+    loaders = [Loader(load, stopping, pause_seconds) for load in loads]
     for loader in loaders:
         loader.start()
     try:
-        kills = list(_kills(pair, loaders, num_kills, seed, progress))
+        kills = list(_kills(pair, loaders, num_kills, seed, alone, progress))
     finally:
         stopping.set()
         for loader in loaders:
@@ -142,26 +151,39 @@ def contents(server: PostgresServer) -> dict[str, str]:
 
 
 def _kills(
-    pair: ReplicatedPair, loaders: Sequence[Loader], num_kills: int, seed: int, progress: Callable[[Kill], None]
+    pair: ReplicatedPair,
+    loaders: Sequence[Loader],
+    num_kills: int,
+    seed: int,
+    alone: bool,
+    progress: Callable[[Kill], None],
 ) -> Iterator[Kill]:
     moments = random.Random(seed)  # noqa: S311 - moments, not secrets
     for number in range(num_kills):
         time.sleep(moments.uniform(0.2, 1.5))
-        kill = _kill_once(pair, number, loaders)
+        kill = _kill_once(pair, number, loaders, alone=alone)
         progress(kill)
         yield kill
 
 
-def _kill_once(pair: ReplicatedPair, number: int, loaders: Sequence[Loader]) -> Kill:
+def _kill_once(pair: ReplicatedPair, number: int, loaders: Sequence[Loader], *, alone: bool) -> Kill:
     rows = sum(loader.num_rows for loader in loaders)
     killed = time.monotonic()
     pair.primary.kill()
     if not FailureDetector().wait_for_failure(pair.primary, timeout_seconds=30):
         raise TimeoutError("the killed primary still answers")
     detected = time.monotonic() - killed
-    failover = pair.fail_over()
+    failover = pair.fail_over(alone=alone)
     written = max(_first_write(killed + detected, loader) for loader in loaders)
-    return Kill(number, rows, detected, detected + failover.promoted, written - killed, failover.rewound)
+    return Kill(
+        number=number,
+        rows_at_kill=rows,
+        detected=detected,
+        readable=detected + failover.promoted,
+        writable=written - killed,
+        protected=detected + failover.protected,
+        rewound=failover.rewound,
+    )
 
 
 def _first_write(after: float, loader: Loader) -> float:

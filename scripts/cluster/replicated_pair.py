@@ -1,9 +1,9 @@
 """Two PostgreSQL servers of which one follows the other synchronously, and what an operator does when the first dies.
 
 A commit is acknowledged when both have it on disk, before and after a failover alike: until the dead server is back as
-a follower, the promoted one answers reads and lets writes wait. This is the least that keeps every acknowledged row,
-not a replacement for Patroni, repmgr or a managed service: it runs on one machine, which is the witness and can always
-fence, and it has no quorum. Knows nothing of articles.
+a follower, the promoted one answers reads and lets writes wait, unless it is told to go on alone. This is the least
+that keeps every acknowledged row, not a replacement for Patroni, repmgr or a managed service: it runs on one machine,
+which is the witness and can always fence, and it has no quorum. Knows nothing of articles.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ NAMES = ("left", "right")
 SYNCHRONOUS = {"synchronous_standby_names": "ANY 1 ({})".format(", ".join(f'"{name}"' for name in NAMES))}
 # What a dead primary has to redo before it can be rewound, and what is copied then, is the log since a checkpoint.
 SHORT_LOG = {"checkpoint_timeout": "30s", "max_wal_size": "256MB", "min_wal_size": "32MB", "wal_keep_size": "64MB"}
-_FOLLOWERS = """
-    SELECT application_name FROM pg_stat_replication WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')
-"""
+_STREAMING = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
+_SYNCHRONOUS = _STREAMING + " AND sync_state IN ('sync', 'quorum')"
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +35,7 @@ class Failover:
     """How long the steps of a failover took, in seconds since it was decided, and how the old server came back.
 
     :ivar promoted: Until the standby accepted connections as primary: reads work from here on.
-    :ivar protected: Until the old primary followed again: writes are acknowledged from here on.
+    :ivar protected: Until the old primary followed again: from here on writes are on two disks when acknowledged.
     :ivar rewound: False: pg_rewind could not do it, the old primary was copied anew.
     """
 
@@ -90,14 +89,16 @@ class ReplicatedPair:
         password = self.primary.password
         return f"postgresql://{SUPERUSER}:{password}@{hosts}/{database}?target_session_attrs=read-write"
 
-    def fail_over(self) -> Failover:
+    def fail_over(self, *, alone: bool = False) -> Failover:
         """Fence the primary, promote the standby, make the old primary its standby.
 
         Fencing comes first and is what makes this safe: a primary that was merely slow must not go on taking writes
         beside the new one. Here it is a SIGKILL; between machines it is the power switch, or a lease that ran out.
 
+        :param alone: Acknowledge writes that only the new primary has until the old one follows; they are lost if it
+            dies meanwhile. Otherwise writes wait until then.
         :raises PostgresError: The standby cannot be promoted, or the old primary cannot be brought back; in the second
-            case reads work and writes wait.
+            case reads work.
         """
         start = time.monotonic()
         old, new = self.primary, self.standby
@@ -105,7 +106,14 @@ class ReplicatedPair:
         new.promote()
         self._primary = self._other
         promoted = time.monotonic() - start
+        if alone:
+            new.wait_for_standbys()
         rewound = self._bring_back(old)
+        if alone:
+            self._wait_for_follower(_STREAMING)
+            for server in (new, old):  # the old one took the setting along
+                server.sql("ALTER SYSTEM RESET synchronous_standby_names")
+                server.sql("SELECT pg_reload_conf()")
         self.wait_until_protected()
         protected = time.monotonic() - start
         self.checkpoint()
@@ -122,11 +130,7 @@ class ReplicatedPair:
 
         :raises PostgresError: It does not within the time.
         """
-        deadline = time.monotonic() + timeout_seconds
-        while self._other not in self.primary.sql(_FOLLOWERS).splitlines():
-            if time.monotonic() > deadline:
-                raise PostgresError(f"the standby did not follow within {timeout_seconds:.0f} s")
-            time.sleep(0.05)
+        self._wait_for_follower(_SYNCHRONOUS, timeout_seconds)
 
     def wait_until_equal(self, timeout_seconds: float = 60.0) -> None:
         """Return when the standby shows all that the primary had written when this was called.
@@ -153,6 +157,13 @@ class ReplicatedPair:
     @property
     def _other(self) -> str:
         return NAMES[1 - NAMES.index(self._primary)]
+
+    def _wait_for_follower(self, question: str, timeout_seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + timeout_seconds
+        while self._other not in self.primary.sql(question).splitlines():
+            if time.monotonic() > deadline:
+                raise PostgresError(f"the standby did not follow within {timeout_seconds:.0f} s")
+            time.sleep(0.05)
 
     def _bring_back(self, old: PostgresServer) -> bool:
         """False: it had to be copied anew."""

@@ -69,6 +69,16 @@ def test_a_commit_waits_while_the_standby_is_gone(pair: ReplicatedPair) -> None:
     writer.join()
 
 
+def test_alone_the_new_primary_acknowledges_at_once_and_waits_again_once_the_old_one_follows(
+    pair: ReplicatedPair,
+) -> None:
+    outcome = kill_primaries(pair, [RowLoad(pair, 0)], 1, seed=5, alone=True)
+    (kill,) = outcome.kills
+    assert kill.readable < kill.writable < kill.protected and outcome.lost == 0 and outcome.standby_equal
+    for server in (pair.primary, pair.standby):
+        assert server.sql("SHOW synchronous_standby_names") == 'ANY 1 ("left", "right")'
+
+
 def test_an_old_primary_that_cannot_be_rewound_is_copied_anew(
     pair: ReplicatedPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +107,7 @@ def test_a_loader_hands_on_errors_that_no_repetition_mends(pair: ReplicatedPair)
         kill_primaries(pair, [load], 1, seed=0)
 
 
-KILL = Kill(number=0, rows_at_kill=10, detected=0.5, readable=1.0, writable=2.0, rewound=True)
+KILL = Kill(number=0, rows_at_kill=10, detected=0.5, readable=1.0, writable=2.0, protected=1.8, rewound=True)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +116,7 @@ KILL = Kill(number=0, rows_at_kill=10, detected=0.5, readable=1.0, writable=2.0,
         (Outcome((KILL,), 10, 0, True), True),
         (Outcome((KILL,), 10, 1, True), False),
         (Outcome((KILL,), 10, 0, False), False),
-        (Outcome((Kill(0, 10, 0.5, 1.0, 10.1, True),), 10, 0, True), False),
+        (Outcome((Kill(0, 10, 0.5, 1.0, 10.1, 2.0, True),), 10, 0, True), False),
     ],
 )
 def test_a_drill_fails_for_loss_difference_and_slowness(outcome: Outcome, kept: bool) -> None:
@@ -114,7 +124,7 @@ def test_a_drill_fails_for_loss_difference_and_slowness(outcome: Outcome, kept: 
 
 
 def test_the_summary_counts_and_measures() -> None:
-    slow = Kill(number=1, rows_at_kill=20, detected=0.7, readable=2.0, writable=4.0, rewound=False)
+    slow = Kill(number=1, rows_at_kill=20, detected=0.7, readable=2.0, writable=4.0, protected=3.8, rewound=False)
     assert summary(Outcome((KILL, slow), 30, 0, True)) == {
         "kills": 2,
         "acknowledged_rows": 30,
@@ -124,6 +134,7 @@ def test_the_summary_counts_and_measures() -> None:
         "detected_seconds": [0.6, 0.69, 0.7],
         "readable_seconds": [1.5, 1.95, 2.0],
         "writable_seconds": [3.0, 3.9, 4.0],
+        "protected_seconds": [2.8, 3.7, 3.8],
     }
 
 
