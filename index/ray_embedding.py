@@ -13,15 +13,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from index.embedder import Embedder
-from index.errors import ClusterError, ConfigError, ModelError
+from index.errors import ClusterError, ModelError
 from index.passage_feed import Keep, Unit
-from index.ray_cluster import LOCAL, connected, first_line, num_slots, wait_for_slots
+from index.ray_cluster import LOCAL, connected, first_line, wait_for_slots
 from index.types import FloatArray
 
 _log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ _log = logging.getLogger(__name__)
 _UNITS_PER_PROCESS = 32
 _MIN_UNITS = 64
 _MAX_FAILURES = 3
-_STALL_SECONDS = 600.0
+_STALL_SECONDS = 300.0
 _START_SECONDS = 60.0
 
 _Row = dict[str, Any]
@@ -42,7 +41,8 @@ class RayEmbedding:
     :param embedder: The same on this machine: what the nodes' models must equal.
     :param address: See :func:`index.ray_cluster.connected`.
     :param cpus_per_process: What each process that holds the model takes of a node.
-    :param stall_seconds: How long nothing may come back before the work is given up.
+    :param stall_seconds: How long nothing may come back before what is left is handed out anew; the third time in a row
+        the work is given up.
     """
 
     def __init__(
@@ -63,32 +63,19 @@ class RayEmbedding:
         self._stall_seconds = stall_seconds
         self._units_per_process = units_per_process
         self._progress = progress
+        self._num_slots = 0
         self._own_probe = ""
         self._differing: set[str] = set()
 
     def embed(self, units: Iterator[Unit], keep: Keep, num_articles: int) -> None:
         """See :meth:`index.passage_feed.EmbedAhead.embed`. No cluster is asked for when there is nothing to embed.
 
-        :raises ConfigError: If Ray is not installed, or no node is large enough for the model's process.
+        :raises ConfigError: If Ray is not installed.
         :raises ClusterError: If the cluster is not there or stops working; what came back until then is kept.
         :raises ModelError: If a node lacks the model or has another one.
         """
-        first = next(units, None)
-        if first is None:
-            return
-        with connected(self._address):
-            if wait_for_slots(self._cpus_per_process, min(_START_SECONDS, self._stall_seconds)) == 0:
-                raise ConfigError(
-                    f"no node of the Ray cluster at {self._address} has ray.cpus_per_process = "
-                    f"{self._cpus_per_process} CPUs; lower it or add a node"
-                )
-            self._work(chain([first], units), keep, num_articles)
-        self._progress("embedding on Ray", num_articles, num_articles)
-
-    def _work(self, units: Iterator[Unit], keep: Keep, num_articles: int) -> None:
-        from index.ray_worker import probe  # brings pyarrow, which comes with Ray
-
         num_done = 0
+        stopped = threading.Event()
 
         def kept(unit: Unit, vectors: FloatArray) -> None:
             nonlocal num_done
@@ -96,44 +83,36 @@ class RayEmbedding:
             num_done = max(num_done, unit.num_done)
             self._progress("embedding on Ray", num_done, num_articles)
 
-        self._own_probe = probe(self._embedder)
-        stopped = threading.Event()
-
-        def read() -> list[Unit]:
+        def read(limit: int) -> list[Unit]:
             some: list[Unit] = []
-            limit = max(_MIN_UNITS, self._units_per_process * num_slots(self._cpus_per_process))
             while len(some) < limit and not stopped.is_set() and (unit := next(units, None)) is not None:
                 some.append(unit)
             return some
 
         with ThreadPoolExecutor(1) as reader:
             try:
-                upcoming = reader.submit(read)
-                while some := upcoming.result():
-                    upcoming = reader.submit(read)
+                some = read(_MIN_UNITS)
+                while some:
+                    upcoming = reader.submit(read, max(_MIN_UNITS, self._units_per_process * self._num_slots))
                     self._round(some, kept)
+                    some = upcoming.result()
             finally:
                 stopped.set()
 
     def _round(self, units: Sequence[Unit], keep: Keep) -> None:
         """Have all of these units kept; what a failure left over is tried again.
 
+        Each try has a connection of its own: with the connection everything of it ends on the nodes, whereas processes
+        of a data set that is done keep their place until Python's garbage is looked through.
+
         :raises ClusterError: If that brings nothing forward several times in a row.
         """
-        import ray
-
         left = dict(enumerate(units))
         num_failures = 0
         while left:
             num_before = len(left)
-            problem = "not all of it came back"
-            try:
-                for row in _within(self._stall_seconds, lambda: self._results(left)):
-                    self._check(row)
-                    unit = left.pop(row["number"])
-                    keep(unit, _vectors(row["vectors"], len(unit.texts)))
-            except ray.exceptions.RayError as error:
-                problem = first_line(error)
+            with connected(self._address):
+                problem = self._try(left, keep)
             if not left:
                 return
             num_failures = num_failures + 1 if len(left) == num_before else 0
@@ -143,6 +122,27 @@ class RayEmbedding:
                     "when the cluster works"
                 )
             _log.warning("embedding %d units on Ray again: %s", len(left), problem)
+
+    def _try(self, left: dict[int, Unit], keep: Keep) -> str:
+        """Take what is kept out of ``left``; what went wrong if something stays."""
+        import ray
+
+        from index.ray_worker import probe  # brings pyarrow, which comes with Ray
+
+        self._num_slots = wait_for_slots(self._cpus_per_process, min(_START_SECONDS, self._stall_seconds))
+        if self._num_slots == 0:
+            return f"no node has {self._cpus_per_process} CPUs (ray.cpus_per_process)"
+        self._own_probe = self._own_probe or probe(self._embedder)
+        try:
+            for row in _within(self._stall_seconds, lambda: self._results(left)):
+                self._check(row)
+                unit = left.pop(row["number"])
+                keep(unit, _vectors(row["vectors"], len(unit.texts)))
+        except ray.exceptions.RayError as error:
+            return first_line(error)
+        except TimeoutError:
+            return f"no vector came for {self._stall_seconds:.0f} seconds"
+        return "not all of it came back"
 
     def _results(self, units: dict[int, Unit]) -> Iterator[_Row]:
         """A row of :class:`index.ray_worker.UnitEmbedder` for each unit, in the order in which they are done."""
@@ -154,7 +154,7 @@ class RayEmbedding:
         context.enable_progress_bars = False
         context.print_on_execution_start = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
-        size = max(1, min(num_slots(self._cpus_per_process), len(units)))
+        size = min(self._num_slots, len(units))
         results = ray.data.from_arrow([unit_table(number, unit.texts) for number, unit in units.items()]).map_batches(
             UnitEmbedder,
             fn_constructor_args=(self._load,),
@@ -199,7 +199,7 @@ def _vectors(data: bytes, num_texts: int) -> FloatArray:
 def _within(seconds: float, start: Callable[[], Iterator[_Row]]) -> Iterator[_Row]:
     """What ``start`` gives, got in another thread and a little ahead.
 
-    :raises ClusterError: If nothing comes for so long; the thread is left to end with the connection.
+    :raises TimeoutError: If nothing comes for so long; the thread is left to end with the connection.
     """
     rows: queue.Queue[_Row | BaseException | None] = queue.Queue(maxsize=2)
     is_abandoned = threading.Event()
@@ -225,9 +225,6 @@ def _within(seconds: float, start: Callable[[], Iterator[_Row]]) -> Iterator[_Ro
                 raise row
             yield row
     except queue.Empty:
-        raise ClusterError(
-            f"no node of the Ray cluster embedded anything for {seconds:.0f} seconds; what came back is kept, so run "
-            "it again when the cluster works"
-        ) from None
+        raise TimeoutError from None
     finally:
         is_abandoned.set()

@@ -77,7 +77,7 @@ def test_too_long_without_a_row_is_an_error() -> None:
 
     rows = _within(0.2, start)
     assert next(rows) == {"number": 1}
-    with pytest.raises(ClusterError, match="anything for 0 seconds; what came back is kept"):
+    with pytest.raises(TimeoutError):
         next(rows)
     waits.set()
 

@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import index.builder
+import index.ray_embedding
 from index.builder import Builder
 from index.chunker import Chunker
 from index.database import Database
@@ -45,7 +46,7 @@ class Settings:
     seconds: float = 0.0
     record: str = ""
     stall_seconds: float = 120.0
-    units_per_process: int = 32
+    units_per_round: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +136,14 @@ def finish(process: subprocess.Popen[str], timeout_seconds: float) -> Outcome:
 
 def main() -> None:
     settings = Settings(**json.loads(sys.argv[1]))
+    index.ray_embedding._MIN_UNITS = settings.units_per_round
     ahead = RayEmbedding(
         partial(embed_slowly, settings.seconds, settings.record),
         BatchEmbedder(),
         address=settings.address,
         cpus_per_process=1,
         stall_seconds=settings.stall_seconds,
-        units_per_process=settings.units_per_process,
+        units_per_process=1,
     )
     try:
         outcome = build(Path(settings.folder), settings.passages_per_unit, ahead)

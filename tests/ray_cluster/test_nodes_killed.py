@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 _PASSAGES = 1_500
 _PASSAGES_PER_UNIT = 50
+_UNITS_PER_ROUND = 8  # of 30 in all
 _NUM_KILLS = 2  # scripts/ray_kills.py has the many
 _TIMEOUT_SECONDS = 180.0
 
@@ -54,7 +55,8 @@ def settings(library: Path, cluster: RayCluster, tmp_path: Path) -> Settings:
     shutil.copytree(library, tmp_path / "var")
     while len(cluster.nodes) < 2:
         cluster.add_node()
-    return Settings(str(tmp_path / "var"), cluster.address, _PASSAGES_PER_UNIT, 0.5, str(tmp_path / "record"))
+    var, record = str(tmp_path / "var"), str(tmp_path / "record")
+    return Settings(var, cluster.address, _PASSAGES_PER_UNIT, 0.5, record, units_per_round=_UNITS_PER_ROUND)
 
 
 def _wait_for_vectors(driver: subprocess.Popen[str], settings: Settings, count: int) -> None:
