@@ -142,8 +142,11 @@ class Database:
             connection.execute(f"PRAGMA user_version = {len(self._schema)}")
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reading; sees only what was committed."""
+    def read(self, *, is_long: bool = False) -> Iterator[sqlite3.Connection]:
+        """A connection for reading; sees only what was committed.
+
+        :param is_long: A file gives nothing up, however long it takes.
+        """
         connection = self._connect()
         try:
             yield connection

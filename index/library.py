@@ -27,6 +27,8 @@ __all__ = ["Library", "LibraryCounts", "Revision", "Verdict"]
 
 Verdict = Literal["added", "revised", "unchanged", "duplicate"]
 
+_REVISIONS_PER_PAGE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class LibraryCounts:
@@ -99,7 +101,7 @@ class Library:
 
     def delete_strayed_embeddings(self) -> None:
         """Delete embeddings of removed articles that came after the removal; cheap when there are none."""
-        with self._database.read() as connection:
+        with self._database.read(is_long=True) as connection:
             if not has_strayed_embeddings(connection):
                 return  # without the wait for a lock and for the disk
         self._database.transact(delete_strayed_embeddings)
@@ -112,7 +114,7 @@ class Library:
     def live_texts(self) -> dict[int, tuple[int, ...]]:
         """Each of :meth:`indexable_revision_ids`, ascending, with the other current revisions that have its text."""
         joined = self._database.dialect.joined.format("r.revision_id")
-        with self._database.read() as connection:
+        with self._database.read(is_long=True) as connection:
             rows = connection.execute(
                 f"SELECT MIN(r.revision_id), {joined} FROM articles a "  # noqa: S608 (constant)
                 "JOIN revisions r ON r.revision_id = a.current_revision "
@@ -202,8 +204,8 @@ class Library:
             )
 
     def check(self) -> list[str]:
-        """Read everything; one line a problem, none when all is well."""
-        with self._database.read() as connection:
+        """Read everything, some at a time; one line a problem, none when all is well."""
+        with self._database.read(is_long=True) as connection:
             problems = [
                 str(row[0]) for statement in self._database.dialect.problems for row in connection.execute(statement)
             ]
@@ -212,13 +214,25 @@ class Library:
                 "(SELECT COALESCE(MAX(revision_id), -1) FROM revisions r WHERE r.article_id = a.article_id)"
             )
             problems += [f"article {row[0]} has lost its newest revision; add the article again" for row in strayed]
-            rows = connection.execute(f"SELECT {REVISION_COLUMNS} FROM revisions")  # noqa: S608
-            for row in rows:
-                try:
-                    read_revision(row)
-                except StorageError as error:
-                    problems.append(str(error))
+        for row in self._all_revisions():
+            try:
+                read_revision(row)
+            except StorageError as error:
+                problems.append(str(error))
         return problems
+
+    def _all_revisions(self) -> Iterator[Row]:
+        """All there are, by id, in reads of some each: a server would send a whole table at once, and keep for hours
+        what is deleted meanwhile."""
+        page = f"SELECT {REVISION_COLUMNS} FROM revisions WHERE revision_id > ? ORDER BY revision_id LIMIT ?"  # noqa: S608
+        last = -1
+        while True:
+            with self._database.read() as connection:
+                rows = connection.execute(page, (last, _REVISIONS_PER_PAGE)).fetchall()
+            yield from rows
+            if len(rows) < _REVISIONS_PER_PAGE:
+                return
+            last = int(rows[-1]["revision_id"])
 
 
 def _qualified(table: str) -> str:

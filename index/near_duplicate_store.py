@@ -48,7 +48,7 @@ class NearDuplicateStore:
 
     def compared(self) -> set[int]:
         """Revisions that have a signature of this version, or need none."""
-        with self._database.read() as connection:
+        with self._database.read(is_long=True) as connection:
             rows = connection.execute("SELECT revision_id FROM signatures WHERE substr(signature, 1, 2) = ?", (_HEAD,))
             return {int(row[0]) for row in rows}
 
@@ -101,7 +101,7 @@ class NearDuplicateStore:
 
     def pairs(self) -> list[tuple[int, int]]:
         """All near-duplicates, each pair once."""
-        with self._database.read() as connection:
+        with self._database.read(is_long=True) as connection:
             rows = connection.execute("SELECT revision_id, other_revision_id FROM near_duplicates ORDER BY 1, 2")
             return [(int(row[0]), int(row[1])) for row in rows]
 

@@ -75,8 +75,11 @@ class SqlDatabase(Protocol):
     @property
     def dialect(self) -> Dialect: ...
 
-    def read(self) -> AbstractContextManager[Connection]:
-        """A connection for reading; sees only what was committed."""
+    def read(self, *, is_long: bool = False) -> AbstractContextManager[Connection]:
+        """A connection for reading; sees only what was committed.
+
+        :param is_long: Whether whole tables are gone through, which may take longer than a question could wait.
+        """
         ...
 
     def transact(self, work: Callable[[Connection], _Result]) -> _Result:

@@ -17,7 +17,7 @@ from psycopg import IsolationLevel
 from psycopg.rows import no_result
 
 from index.errors import BadInputError
-from index.postgres.servers import Server
+from index.postgres.servers import LONG_SECONDS, Server
 from index.sql import Connection, Cursor, Dialect, Values
 
 POSTGRES = Dialect(
@@ -50,12 +50,13 @@ class PostgresDatabase:
         return self._server.name
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self, *, is_long: bool = False) -> Iterator[Connection]:
         """A connection for reading: all its statements see one state.
 
+        :param is_long: Whether whole tables are gone through: no statement is given up as one of a question would be.
         :raises StorageError: If the server cannot be reached or refuses.
         """
-        with self._server.read() as connection:
+        with self._server.read(LONG_SECONDS if is_long else None) as connection:
             yield _Session(connection)
 
     def transact(self, work: Callable[[Connection], _Result]) -> _Result:

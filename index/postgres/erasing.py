@@ -15,8 +15,7 @@ from psycopg import IsolationLevel, sql
 from index.errors import StorageError
 from index.postgres.cluster import Cluster
 from index.postgres.passage_schema import is_of_revisions, tables, texts_table, words_table
-from index.postgres.servers import Connection, Server
-from index.postgres.shard_loading import LOAD_TIMEOUT_SECONDS
+from index.postgres.servers import LONG_SECONDS, Connection, Server
 from index.types import PASSAGES_PER_REVISION
 
 _log = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ def holding_generations(cluster: Cluster, revision_ids: Collection[int]) -> list
             WHERE c.hash = g.clusters_hash AND (m ->> 'revision_id')::bigint = ANY(%s))
         FROM passage_generations g ORDER BY g.number
     """
-    rows = cluster.main.ask(lambda connection: connection.execute(naming, (some,)).fetchall())
+    rows = cluster.main.ask(lambda connection: connection.execute(naming, (some,)).fetchall(), LONG_SECONDS)
     return [
         int(number)
         for number, epoch, is_named in rows
@@ -95,7 +94,7 @@ def _terms_of(cluster: Cluster, revision_ids: Sequence[int]) -> dict[int, set[st
         return found
 
     terms: dict[int, set[str]] = {}
-    for found in cluster.on_all(lambda server: server.ask(ask)):
+    for found in cluster.on_all(lambda server: server.ask(ask, LONG_SECONDS)):
         for epoch, term in found:
             terms.setdefault(epoch, set()).add(term)
     return terms
@@ -113,7 +112,7 @@ def _forget_terms(main: Server, epoch: int, terms: Sequence[str]) -> None:
         lambda connection: connection.execute(statement, (epoch, list(terms))),
         idempotent=True,
         isolation=IsolationLevel.READ_COMMITTED,
-        timeout_seconds=LOAD_TIMEOUT_SECONDS,
+        timeout_seconds=LONG_SECONDS,
     )
 
 
@@ -134,7 +133,7 @@ def revisions_on(server: Server) -> set[int]:
             found.update(int(row[0]) for row in connection.execute(statement))
         return found
 
-    return server.ask(ask)
+    return server.ask(ask, LONG_SECONDS)
 
 
 def _held_on(server: Server, revision_ids: Sequence[int]) -> list[_Held]:
@@ -153,7 +152,7 @@ def _held_on(server: Server, revision_ids: Sequence[int]) -> list[_Held]:
                 held.append(_Held(epoch, number, tuple(gaps.get((epoch, revision_id), ()))))
         return held
 
-    return server.ask(ask)
+    return server.ask(ask, LONG_SECONDS)
 
 
 def _delete_rows(server: Server, revision_ids: Sequence[int]) -> None:
@@ -162,9 +161,7 @@ def _delete_rows(server: Server, revision_ids: Sequence[int]) -> None:
         connection.execute("DELETE FROM shard_gaps WHERE revision_id = ANY(%s)", (list(revision_ids),))
         return touched
 
-    touched = server.write(
-        work, idempotent=True, isolation=IsolationLevel.READ_COMMITTED, timeout_seconds=LOAD_TIMEOUT_SECONDS
-    )
+    touched = server.write(work, idempotent=True, isolation=IsolationLevel.READ_COMMITTED, timeout_seconds=LONG_SECONDS)
     for epoch in touched:
         for table in tables(epoch):
             _vacuum(server, table)
@@ -174,7 +171,7 @@ def _vacuum(server: Server, table: sql.Identifier) -> None:
     """Clear the bytes of deleted rows, and what statistics for planning hold of them."""
     try:
         statement = sql.SQL("VACUUM (ANALYZE) {}").format(table)
-        server.execute_alone(statement, timeout_seconds=LOAD_TIMEOUT_SECONDS)
+        server.execute_alone(statement, timeout_seconds=LONG_SECONDS)
     except StorageError as error:
         _log.warning("removed text is deleted, and its bytes stay until autovacuum comes by: %s", error)
 

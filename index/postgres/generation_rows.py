@@ -122,6 +122,17 @@ def current(connection: Connection) -> int | None:
     return int(row[0]) if row is not None and row[0] is not None else None
 
 
+def lock_generations(connection: Connection) -> int:
+    """Let nobody else number, publish, choose or delete generations until the end of this transaction.
+
+    Call it first: in a transaction that is READ COMMITTED, what is read afterwards stays true.
+
+    :return: The highest number that a load has.
+    """
+    row = connection.execute("SELECT highest FROM passage_state FOR UPDATE").fetchone()
+    return int(row[0]) if row is not None else 0
+
+
 def make_current(connection: Connection, number: int) -> None:
     """Flip the one row that says which generation is live; the one before is kept for a while for its readers."""
     connection.execute(

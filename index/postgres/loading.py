@@ -25,11 +25,13 @@ from index.postgres.generation_rows import (
     delete_generations,
     hash_of,
     insert_generation,
+    lock_generations,
     make_current,
     name_of,
+    numbers,
 )
-from index.postgres.servers import Connection
-from index.postgres.shard_loading import LOAD_TIMEOUT_SECONDS, Change, ShardLoad
+from index.postgres.servers import LONG_SECONDS, Connection
+from index.postgres.shard_loading import Change, ShardLoad
 from index.postgres.words import Lengths
 from index.types import FloatArray, Passage
 
@@ -124,11 +126,14 @@ class Loading:
         holding = holding_generations(self._cluster, self._erased)
 
         def publish(connection: Connection) -> None:
+            lock_generations(connection)
             fence = connection.execute(
                 "UPDATE passage_loads SET state = 'committed' WHERE number = %s AND state = 'open'", (self._number,)
             )
             if fence.rowcount != 1:
                 raise BuilderBusyError("another program took over the building of this index; its work goes on there")
+            if self._parent is not None and self._parent.number not in numbers(connection):
+                raise BuilderBusyError(f"another program deleted the generation that {self.name} starts from")
             insert_generation(connection, row, fields.clusters)
             add_terms(connection, self._epoch, self._number, self._change.terms, self._change.max_impacts)
             if is_live:
@@ -139,7 +144,7 @@ class Loading:
                 (sorted(self._erased),),
             )
 
-        self._cluster.main.write(publish, isolation=IsolationLevel.READ_COMMITTED, timeout_seconds=LOAD_TIMEOUT_SECONDS)
+        self._cluster.main.write(publish, isolation=IsolationLevel.READ_COMMITTED, timeout_seconds=LONG_SECONDS)
         self.is_committed = True
         return self.name
 

@@ -93,6 +93,10 @@ CREATE TABLE passage_erasures (
     revision_id bigint PRIMARY KEY
 );
 """,
+    """
+-- Loads up to this one begin here no more: whoever builds now cleared what they had left.
+ALTER TABLE shard_identity ADD COLUMN cleared integer NOT NULL DEFAULT 0;
+""",
 )
 
 

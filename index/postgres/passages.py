@@ -185,6 +185,7 @@ class PassageStore:
         number = self._row(name).number
 
         def work(connection: Connection) -> None:
+            generation_rows.lock_generations(connection)
             if number not in generation_rows.numbers(connection):
                 raise BadInputError(f"there is no generation {name!r}")
             generation_rows.make_current(connection, number)

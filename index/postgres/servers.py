@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import psycopg
 from psycopg import IsolationLevel, sql
@@ -22,9 +22,12 @@ from index.errors import BuilderBusyError, StorageError
 from index.postgres.pool import Connection, Pool
 from index.postgres.writes import Attempt, can_pass, set_timeout
 
-__all__ = ["Connection", "Server", "UnavailableError"]
+__all__ = ["LONG_SECONDS", "Connection", "Server", "UnavailableError"]
 
 T = TypeVar("T")
+
+LONG_SECONDS: Final = 3600.0
+"""For a statement that loads, or goes through whole tables."""
 
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS = 0.05
@@ -77,15 +80,18 @@ class Server:
         self._pool.close()
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self, timeout_seconds: float | None = None) -> Iterator[Connection]:
         """A connection inside one read-only transaction that sees one state of the database throughout.
 
+        :param timeout_seconds: For each statement; None for the server's usual one.
         :raises StorageError: If the server cannot be reached or fails, also from inside the ``with``.
         """
         try:
             with self._pool.connection() as connection:
                 connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
                 try:
+                    if timeout_seconds is not None:
+                        set_timeout(connection, timeout_seconds, is_local=True)
                     yield connection
                 finally:
                     if not connection.closed:
@@ -93,18 +99,19 @@ class Server:
         except psycopg.Error as error:
             raise self._failed(error) from error
 
-    def ask(self, question: Callable[[Connection], T]) -> T:
+    def ask(self, question: Callable[[Connection], T], timeout_seconds: float | None = None) -> T:
         """What ``question`` makes of a connection inside a transaction as of :meth:`read`, asked anew if that was lost.
 
+        :param timeout_seconds: For each statement; None for the server's usual one.
         :raises StorageError: If the server cannot be reached or fails.
         """
         try:
-            return self._ask(question)
+            return self._ask(question, timeout_seconds)
         except psycopg.Error as error:
             if not can_pass(error):
                 raise self._failed(error) from error
         try:
-            return self._ask(question)
+            return self._ask(question, timeout_seconds)
         except psycopg.Error as error:
             raise self._failed(error) from error
 
@@ -194,10 +201,12 @@ class Server:
             set_timeout(connection, timeout_seconds, is_local=False)
             connection.execute(statement)
 
-    def _ask(self, question: Callable[[Connection], T]) -> T:
+    def _ask(self, question: Callable[[Connection], T], timeout_seconds: float | None) -> T:
         with self._pool.connection() as connection:
             connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
             try:
+                if timeout_seconds is not None:
+                    set_timeout(connection, timeout_seconds, is_local=True)
                 return question(connection)
             finally:
                 if not connection.closed:

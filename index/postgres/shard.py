@@ -13,7 +13,7 @@ from index.postgres import search_statements as statements
 from index.postgres.passage_schema import is_found, texts_table, vectors_table, words_table
 from index.postgres.pruning import query_for, rare_query
 from index.postgres.search_statements import Place, Search
-from index.postgres.servers import Connection, Server
+from index.postgres.servers import LONG_SECONDS, Connection, Server
 from index.postgres.words import RankedWords
 from index.types import PASSAGES_PER_REVISION, FloatArray, Passage
 
@@ -78,7 +78,7 @@ class Shard:
         statement = sql.SQL("SELECT DISTINCT p.passage_id / {} FROM {} p WHERE {}").format(
             sql.Literal(PASSAGES_PER_REVISION), words_table(place.epoch), is_found(place.epoch, place.number, "p")
         )
-        return {int(row[0]) for row in self._rows(place, statement)}
+        return {int(row[0]) for row in self._rows(place, statement, LONG_SECONDS)}
 
     def server_id(self) -> str:
         """What names this server for ever, whatever its address."""
@@ -97,7 +97,7 @@ class Shard:
         )
         return [Passage(*row) for row in self._rows(place, statement)]
 
-    def _rows(self, place: Place, statement: sql.Composed) -> list[TupleRow]:
+    def _rows(self, place: Place, statement: sql.Composed, timeout_seconds: float | None = None) -> list[TupleRow]:
         def ask(connection: Connection) -> list[TupleRow]:
             with connection.pipeline():
                 floor = connection.execute(statements.floor(place))
@@ -105,7 +105,7 @@ class Shard:
             self._must_be_whole(place, floor.fetchone())
             return rows.fetchall()
 
-        return self.server.ask(ask)
+        return self.server.ask(ask, timeout_seconds)
 
     def _must_be_whole(self, place: Place, row: TupleRow | None) -> None:
         """:raises GenerationPrunedError: If rows of this generation may be gone: an answer would have a gap."""

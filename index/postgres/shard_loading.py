@@ -26,13 +26,12 @@ from index.postgres.passage_schema import (
     vectors_table,
     words_table,
 )
-from index.postgres.servers import Connection, Server
+from index.postgres.servers import LONG_SECONDS, Connection, Server
 from index.postgres.words import PassageWords, passage_words
 from index.types import PASSAGES_PER_REVISION, FloatArray, Passage
 
 T = TypeVar("T")
 
-LOAD_TIMEOUT_SECONDS = 3600.0
 _MANY = 0.1  # of the rows there are
 
 
@@ -72,9 +71,19 @@ class ShardLoad:
         self._num_put = 0
 
     def begin(self, dim: int) -> None:
-        """Announce the load and make what tables are missing."""
+        """Announce the load and make what tables are missing.
+
+        :raises BuilderBusyError: If a later builder cleared this server, which would not clear what is written now.
+        """
 
         def work(connection: Connection) -> None:
+            # Waits for a builder that is clearing, and makes one that comes wait until what this one left can be seen.
+            fence = connection.execute("SELECT FROM shard_identity WHERE cleared < %s FOR SHARE", (self._number,))
+            if fence.fetchone() is None:
+                raise BuilderBusyError(
+                    f"{self._server.name}: another program took over the building of this index, or the main server "
+                    "was restored and is older than this one, which must be empty then (docs/operations.md)"
+                )
             connection.execute("INSERT INTO shard_loads VALUES (%s) ON CONFLICT DO NOTHING", (self._number,))
             connection.execute(
                 "INSERT INTO shard_epochs (epoch, dim) VALUES (%s, %s) ON CONFLICT DO NOTHING", (self._epoch, dim)
@@ -152,7 +161,7 @@ class ShardLoad:
         statement = sql.SQL("SELECT p.day FROM {} p WHERE {} ORDER BY p.day DESC LIMIT 1").format(
             words_table(self._epoch), is_found(self._epoch, self._number, "p")
         )
-        row = self._server.ask(lambda connection: connection.execute(statement).fetchone())
+        row = self._server.ask(lambda connection: connection.execute(statement).fetchone(), LONG_SECONDS)
         return int(row[0]) if row is not None else 0
 
     def _analyze(self) -> None:
@@ -163,7 +172,7 @@ class ShardLoad:
         row = self._server.ask(lambda connection: connection.execute(statement).fetchone())
         if row is None or self._num_put > _MANY * max(float(row[0]), 0.0):
             for table in tables(self._epoch):
-                self._server.execute_alone(sql.SQL("ANALYZE {}").format(table), timeout_seconds=LOAD_TIMEOUT_SECONDS)
+                self._server.execute_alone(sql.SQL("ANALYZE {}").format(table), timeout_seconds=LONG_SECONDS)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         def fenced(connection: Connection) -> T:
@@ -173,7 +182,7 @@ class ShardLoad:
             return work(connection)
 
         # The load's own lock keeps others from these rows, so that each statement may see the newest state.
-        return self._server.write(fenced, isolation=IsolationLevel.READ_COMMITTED, timeout_seconds=LOAD_TIMEOUT_SECONDS)
+        return self._server.write(fenced, isolation=IsolationLevel.READ_COMMITTED, timeout_seconds=LONG_SECONDS)
 
     def _held(self, connection: Connection, revisions: Sequence[int]) -> set[int]:
         """Those of the revisions that have passages here, found or not."""

@@ -355,6 +355,15 @@ def test_a_damaged_text_is_found_and_not_given_out(library: Library, damaged: st
         library.article(article_id)
 
 
+def test_everything_is_checked_some_at_a_time(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.library._REVISIONS_PER_PAGE", 2)
+    library.accept(numbered_articles(6))
+    assert library.check() == []
+    for revision_id in (1, 4, 6):
+        _execute(library, "UPDATE revisions SET text = 'It rainEd.' WHERE revision_id = ?", revision_id)
+    assert len(library.check()) == 3
+
+
 def test_damaged_metadata_is_found(library: Library) -> None:
     library.accept([_article(metadata={"a": 1})])
     _execute(library, "UPDATE revisions SET metadata = '{\"a\": '")
