@@ -17,9 +17,11 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from index.errors import ConfigError
+from qa.shown_addresses import UNREADABLE, without_secrets
 
 CONFIG_FILE = "article-qa.toml"
 _IN_SECTIONS = (("ARTICLE_QA_PASSWORD", "serve", "password"), ("ARTICLE_QA_INDEX_URL", "index", "url"))
+_SECRETS = ("index.url", "index.shards", "generator.base_url", "serve.password")
 
 
 class _Section(BaseModel):
@@ -133,7 +135,14 @@ class GeneratorConfig(_Section):
         if self.engine == "openai" and not self.base_urls:
             raise ValueError('engine "openai" needs base_url, such as "http://127.0.0.1:8000/v1"')
         if wrong := [url for url in self.base_urls if not url.startswith(("http://", "https://"))]:
-            raise ValueError(f"base_url {wrong[0]!r} must begin with http:// or https://")
+            raise ValueError(f"base_url {without_secrets(wrong[0])} must begin with http:// or https://")
+        if any(without_secrets(url) == UNREADABLE for url in self.base_urls):
+            raise ValueError(
+                "base_url must be an address such as http://127.0.0.1:8000/v1; in a password, / ? # and @ are written "
+                "%2F %3F %23 and %40"
+            )
+        if wrong := [url for url in self.base_urls if "?" in url or "#" in url]:
+            raise ValueError(f"base_url {without_secrets(wrong[0])} must end with its path; leave out what follows it")
         if len({url.rstrip("/") for url in self.base_urls}) < len(self.base_urls):
             raise ValueError("base_url lists a server twice; leave one of them out")
         if self.engine in ("openai", "transformers") and self.model == "packaged":
@@ -269,8 +278,8 @@ def _one_line(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         message = f"configuration key {key!r} is unknown; docs/configuration.md lists the keys"
     else:
-        # Addresses of servers may hold passwords.
-        is_secret = key == "index" or key.startswith(("index.url", "index.shards"))
+        # Addresses of servers may hold passwords, and a whole section may hold such addresses.
+        is_secret = isinstance(first["input"], dict | list | tuple) or key.startswith(_SECRETS)
         found = "" if is_secret else f", found {str(first['input'])[:60]!r}"
         message = f"configuration key {key!r}: {first['msg']}{found}"
     return message if len(problems) == 1 else f"{message} (and {len(problems) - 1} more)"

@@ -18,6 +18,7 @@ from qa.composition import build_embedder, build_history, build_reader
 from qa.config import Config
 from qa.configured_generator import chosen_engine
 from qa.generators.local_engine import OPENVINO_PACKAGES
+from qa.shown_addresses import without_secrets
 
 _MIN_FREE_BYTES = 2 * 1024**3
 _MIN_MEMORY_BYTES = 3 * 1024**3
@@ -97,7 +98,7 @@ def _generator(config: Config) -> str:
     if engine == "none":
         return "none is configured: answers are evidence only"
     if engine == "openai":
-        return f"{generator.model} at {', '.join(generator.base_urls)} (not contacted)"
+        return f"{generator.model} at {', '.join(map(without_secrets, generator.base_urls))} (not contacted)"
     missing = [name for name in OPENVINO_PACKAGES if importlib.util.find_spec(name) is None]
     if engine == "openvino" and missing:
         raise ModelError('the engine "openvino" needs: pip install openvino-genai gguf')

@@ -11,7 +11,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -25,6 +24,7 @@ from qa.generators.openai_replies import (
     parsed,
     written_in,
 )
+from qa.shown_addresses import without_secrets
 
 _MAX_REPLY_BYTES = 4 << 20
 _PROBE_SECONDS = 5.0
@@ -59,7 +59,7 @@ class Endpoint:
     def __init__(self, base_url: str, client: httpx.AsyncClient, timeouts: Timeouts) -> None:
         """:param base_url: With its version, as in "http://127.0.0.1:8000/v1"."""
         self.url = base_url.rstrip("/")
-        self.name = _without_secrets(self.url)
+        self.name = without_secrets(self.url)
         self._client = client
         self._timeouts = timeouts
         self.num_running = 0
@@ -173,7 +173,9 @@ class Endpoint:
             raise UnavailableError(
                 f"no model server answers at {self.name}: {reason}; start it or correct the address"
             ) from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except httpx.InvalidURL as error:  # whose message quotes it, with what is secret in it
+            raise UnavailableError(f"the address of the model server {self.name} cannot be read: correct it") from error
+        except httpx.HTTPError as error:
             if begun:
                 raise self._broke_off(str(error)) from error
             raise UnavailableError(f"talking to the model server {self.name} failed: {error}") from error
@@ -213,12 +215,3 @@ async def _read(server: str, response: httpx.Response) -> str:
         if len(content) > _MAX_REPLY_BYTES:
             raise UnavailableError(f"the model server {server} sent more than {_MAX_REPLY_BYTES:,} bytes")
     return content.decode("utf-8", errors="replace")
-
-
-def _without_secrets(url: str) -> str:
-    """The address as it may be shown: without a user and a password in it."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

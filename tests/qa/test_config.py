@@ -177,6 +177,28 @@ def test_values_that_do_not_go_together_are_an_error(text: str, expected: str, w
     assert expected in message_of(text, write)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[generator]\nengine = "openai"\nbase_url = "http://ada:s3cret@10.0.0.1/v1"\n',  # the model is missing
+        '[generator]\nbase_url = "http:/ada:s3cret@10.0.0.1/v1"\n',
+        '[generator]\nbase_url = "http://ada:s3c/s3cret@10.0.0.1/v1"\n',
+        '[generator]\nbase_url = "http://ada:s3cret@[10.0.0.1/v1"\n',
+        '[generator]\nbase_url = "http://10.0.0.1/v1?key=s3cret"\n',
+        '[generator]\nbase_url = "http://10.0.0.1/v1#s3cret"\n',
+        '[generator]\nbase_url = {"http://ada:s3cret@a" = 1}\n',
+        '[[generator]]\nbase_url = "http://ada:s3cret@10.0.0.1/v1"\n',
+        'generator = {base_url = "http://ada:s3cret@a/v1"}\n[[sources]]\naddress = "a"\n[[sources]]\naddress = "a"\n',
+        'index = ["postgresql://ada:s3cret@a/b"]\n',
+        '[serve]\npassword = ["s3cret"]\n',
+    ],
+)
+def test_an_error_shows_no_password(text: str, write: Write) -> None:
+    message = message_of(text, write)
+    assert "configuration key" in message
+    assert "s3c" not in message
+
+
 def test_one_server_or_several_write(write: Write) -> None:
     for written, expected in (
         ('"http://a/v1"', ("http://a/v1",)),

@@ -114,6 +114,13 @@ def test_remote_answering_model_is_named_but_not_contacted(config: Config) -> No
     assert detail == "big at http://127.0.0.1:9/v1 (not contacted)"
 
 
+def test_passwords_in_addresses_of_model_servers_are_not_shown(config: Config) -> None:
+    addresses = ("http://ada:s3cret@10.0.0.1/v1", "http://10.0.0.2/v1")
+    generator = GeneratorConfig(engine="openai", model="big", base_url=addresses)
+    detail = checks_of(config.model_copy(update={"generator": generator}))["answering model"].detail
+    assert detail == "big at http://10.0.0.1/v1, http://10.0.0.2/v1 (not contacted)"
+
+
 def test_an_engine_whose_packages_are_missing_says_which(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "OPENVINO_PACKAGES", ("no_such_package",))
     problems = failed(config.model_copy(update={"generator": GeneratorConfig(engine="openvino")}))

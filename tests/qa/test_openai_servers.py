@@ -500,3 +500,12 @@ def test_nothing_secret_is_shown(first: FakeChatServer) -> None:
         (writer,) = generator.writers()
         assert writer.endpoint == first.url
         assert "secret" not in f"{error.value}{writer}" and "the key" not in f"{error.value}{writer}"
+
+
+@pytest.mark.parametrize("address", ["http://ada:secret/x@127.0.0.1:1", "http://127.0.0.1:1/?k=secret"])
+def test_nothing_secret_of_a_wrong_address_is_shown(address: str) -> None:
+    with opened(address) as generator:
+        (writer,) = generator.writers()
+        with pytest.raises(ModelError) as error:
+            written(generator)
+    assert "secret" not in f"{error.value}{writer}"
