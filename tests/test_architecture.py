@@ -143,6 +143,22 @@ def loads_postgres(path: Path) -> Iterator[str]:
             yield module
 
 
+def loads_ray(path: Path) -> Iterator[str]:
+    """Ray is an extra: only `rebuild --engine ray` may need it."""
+    name = relative(path)
+    if not name.startswith(("index/ray_", "qa/configured_ray.py", "scripts/")):
+        for module in sorted(imported(path)):
+            is_asked = (
+                module == "qa.configured_ray" and name == "qa/cli/rebuilding.py" and module not in at_the_top(path)
+            )
+            if top(module) == "ray" or (module.startswith(("index.ray_", "qa.configured_ray")) and not is_asked):
+                yield module
+
+
+def test_ray_is_loaded_only_when_it_is_wanted() -> None:
+    assert offences(loads_ray) == []
+
+
 def loads_the_http_engine(path: Path) -> Iterator[str]:
     """What speaks with model servers is loaded only where one is configured."""
     name = relative(path)
@@ -213,6 +229,15 @@ def test_nothing_is_unpickled_or_evaluated() -> None:
         (loads_postgres, "qa/composition.py", "from qa.configured_postgres import x", ["qa.configured_postgres"]),
         (loads_postgres, "qa/composition.py", "def f():\n    from qa.configured_postgres import x", []),
         (loads_postgres, "qa/shared/a.py", "import psycopg", []),
+        (
+            loads_ray,
+            "qa/a.py",
+            "import ray.data\nfrom index.ray_embedding import x",
+            ["index.ray_embedding", "ray.data"],
+        ),
+        (loads_ray, "qa/cli/rebuilding.py", "from qa.configured_ray import x", ["qa.configured_ray"]),
+        (loads_ray, "qa/cli/rebuilding.py", "def f():\n    from qa.configured_ray import x", []),
+        (loads_ray, "index/ray_a.py", "import ray", []),
         (lengths, "a.py", "import os\n" * 301, ["a module opens with", "more than 300"]),
         (lengths, "a.py", '"""It."""\n\ndef f():\n' + "    x = 1\n" * 60, ["f is too long"]),
         (lengths, "a.py", '"""It."""\n\ndef f():\n' + "    x = 1\n" * 59, []),

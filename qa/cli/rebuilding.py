@@ -13,7 +13,6 @@ from index.builder import Progress
 from index.errors import BadInputError
 from qa.cli.console import AsJson, DataDir, configured, one_line_errors, out, print_json, progress_bars
 from qa.composition import build_parts
-from qa.configured_ray import ray_embedding
 
 
 class Engine(StrEnum):
@@ -57,6 +56,11 @@ def rebuild(
 
 def _collection(data_dir: Path | None, engine: Engine, ray_address: str | None, progress: Progress) -> BaseCollection:
     config = configured(data_dir)
-    ahead = ray_embedding(config, address=ray_address, progress=progress) if engine is Engine.ray else None
+    ahead = None
+    if engine is Engine.ray:
+        # Imported here: it needs an extra that only those install who ask for it.
+        from qa.configured_ray import ray_embedding
+
+        ahead = ray_embedding(config, address=ray_address, progress=progress)
     parts = build_parts(config, with_embedder=False, with_reader=False, with_generator=False, embed_ahead=ahead)
     return parts.collection

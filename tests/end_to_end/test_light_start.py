@@ -1,4 +1,7 @@
-"""Answering from the articles loads neither torch nor transformers, whose import takes longer than the answer."""
+"""Answering from the articles loads neither torch nor transformers, whose import takes longer than the answer.
+
+Nor what only extras need: PostgreSQL's client, Ray, and the modules on top of them.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ pytestmark = [pytest.mark.model, pytest.mark.slow]
 _ASK = """
 import sys
 from pathlib import Path
+import app
 from qa.composition import build_parts
 from qa.config import Config
 
@@ -21,7 +25,9 @@ from index.types import make_article
 parts.collection.add([make_article("The new pier of Norwick cost 12 million euros, the mayor said.", title="A pier")])
 answer = list(parts.pipeline.ask("What did the pier of Norwick cost?", mode="fast"))[-1].answer
 print(answer.short_answer)
-print(sorted({"torch", "transformers", "sentence_transformers", "gradio"} & set(sys.modules)))
+heavy = {"torch", "transformers", "sentence_transformers", "gradio", "psycopg", "ray", "pyarrow"}
+of_extras = ("index.postgres", "index.ray_", "qa.shared", "qa.configured_postgres", "qa.configured_ray")
+print(sorted(name for name in sys.modules if name in heavy or name.startswith(of_extras)))
 """
 
 
