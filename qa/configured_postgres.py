@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 
 from index.builder import Progress
 from index.chunker import Chunker
 from index.database import Database
 from index.embedder import Embedder
 from index.embedding_cache import EmbeddingCache
-from index.errors import BadInputError, ConfigError
+from index.errors import ConfigError
 from index.passage_feed import EmbedAhead, PassageFeed
 from index.postgres.builder import Check, PostgresBuilder
 from index.postgres.collection import PostgresCollection
@@ -18,7 +18,7 @@ from index.postgres.history import PostgresHistory
 from index.postgres.library import PostgresLibrary
 from index.postgres.library_schema import LIBRARY_TABLES, highest_revision, keep_numbering
 from index.postgres.passages import PassageStore
-from index.postgres.servers import Server
+from index.postgres.servers import Connection, Server
 from index.postgres.table_copy import copy_tables
 from index.protocols import NamesArticles
 from index.sql import SqlDatabase
@@ -30,7 +30,7 @@ from qa.shared.kept import KeptTables
 from qa.shared.keyed_replies import TableOfReplies
 from qa.shared.request_counts import TableOfCounts
 from qa.shared.schema import KEPT_TABLES
-from qa.shared.users import UsersTable
+from qa.shared.users import UsersTable, take_over
 from qa.users import USERS_FILE, Users
 
 
@@ -89,23 +89,25 @@ def common_of(config: Config) -> Common:
 
 
 def copy_from_files(config: Config, progress: Progress) -> dict[str, int]:
-    """Copy the library, the conversations and the users of the data folder; how many of what.
+    """Copy the library, the conversations and the users of the data folder, all or none; how many of what.
 
-    :raises BadInputError: If the server holds any already; nothing is copied then.
+    :raises BadInputError: If the server holds any already, or they hold what it cannot.
     """
-    folder, users = config.data_dir, common_of(config).users
+    folder = config.data_dir
     library_of(config), kept_of(config)  # makes the tables
-    others = Users(folder / USERS_FILE).all()
-    if users.all() and others:
-        raise BadInputError("the server has users already; copy into a database of its own")
+    users = Users(folder / USERS_FILE).all()
     library = Database(folder / "library.sqlite")
     sources: dict[Database, Sequence[str]] = {library: LIBRARY_TABLES}
     if (folder / "conversations.sqlite").exists():
         sources[Database(folder / "conversations.sqlite", KEPT_SCHEMA)] = KEPT_TABLES
-    finish = partial(keep_numbering, highest_revision(library))
-    counts = dict.fromkeys(KEPT_TABLES, 0) | copy_tables(sources, _server(_url(config)), progress, finish)
-    users.take_over(others)
-    return counts | {"users": len(others)}
+    highest = highest_revision(library)
+
+    def first(connection: Connection) -> None:
+        take_over(users, connection)
+        keep_numbering(highest, connection)
+
+    counts = dict.fromkeys(KEPT_TABLES, 0) | copy_tables(sources, _server(_url(config)), progress, first)
+    return counts | {"users": len(users)}
 
 
 def _store(config: Config) -> PassageStore:

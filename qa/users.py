@@ -140,21 +140,6 @@ class BaseUsers(ABC):
 
         self._change(remove)
 
-    def take_over(self, others: Mapping[str, User]) -> None:
-        """Add users as they are elsewhere, with their secrets.
-
-        :raises BadInputError: If a name is taken; then none is added.
-        """
-
-        def take(users: dict[str, User]) -> None:
-            taken = sorted(users.keys() & others.keys())
-            if taken:
-                raise BadInputError(f"there are users {', '.join(taken)} already")
-            users.update(others)
-
-        if others:
-            self._change(take)
-
     @abstractmethod
     def _state(self) -> object:
         """Differs whenever the users may have changed; None before there were any."""

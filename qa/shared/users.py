@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from psycopg import IsolationLevel
 
-from index.errors import StorageError
+from index.errors import BadInputError, StorageError
 from index.postgres.servers import Connection, Server
 from qa.shared.schema import make_tables
 from qa.users import BaseUsers, Change, Result, User, user_from_json
@@ -47,18 +47,35 @@ class UsersTable(BaseUsers):
             connection.execute("LOCK TABLE app_users_state IN EXCLUSIVE MODE")
             users = _users(connection)
             result = change(users)
-            connection.execute("DELETE FROM app_users")
-            for user in users.values():
-                connection.execute(
-                    "INSERT INTO app_users (name, role, secret_sha256, created_at) VALUES (%s, %s, %s, %s)",
-                    (user.name, user.role, user.secret_sha256, user.created_at),
-                )
-            connection.execute("UPDATE app_users_state SET version = version + 1")
+            _replace(connection, users.values())
             return result
 
         result = self._server.write(work, isolation=IsolationLevel.READ_COMMITTED)
         self._looked_at = None
         return result
+
+
+def take_over(others: Mapping[str, User], connection: Connection) -> None:
+    """Add users as they are elsewhere, with their secrets, in the connection's transaction.
+
+    :raises BadInputError: If there are any already; then none is added.
+    """
+    if not others:
+        return
+    connection.execute("LOCK TABLE app_users_state IN EXCLUSIVE MODE")
+    if _users(connection):
+        raise BadInputError("the server has users already; copy into a database of its own")
+    _replace(connection, others.values())
+
+
+def _replace(connection: Connection, users: Iterable[User]) -> None:
+    connection.execute("DELETE FROM app_users")
+    for user in users:
+        connection.execute(
+            "INSERT INTO app_users (name, role, secret_sha256, created_at) VALUES (%s, %s, %s, %s)",
+            (user.name, user.role, user.secret_sha256, user.created_at),
+        )
+    connection.execute("UPDATE app_users_state SET version = version + 1")
 
 
 def _version(server: Server) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from index.database import Database
 from index.types import Article, make_article
 from qa import composition, doctor
 from qa.config import Config, load_config
@@ -186,3 +187,30 @@ def test_what_is_there_is_not_mixed_with_what_is_copied(
     cli("add", _file("2.jsonl", LIBRARY))
     assert "the table articles on the server is not empty" in cli.error("migrate")
     assert cli.json("status")["library"]["num_articles"] == 1
+
+
+def test_what_postgresql_cannot_hold_is_named_and_nothing_is_copied(
+    cli: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARTICLE_QA_INDEX_URL")
+    cli("add", _file("1.jsonl", PIER, LIBRARY))
+    with Database(Path("var/library.sqlite")).write() as file:
+        file.execute("UPDATE revisions SET source = ? WHERE revision_id = 2", ("a\0b",))
+    monkeypatch.setenv("ARTICLE_QA_INDEX_URL", database_url)
+    message = cli.error("migrate")
+    assert "the table revisions holds in the row with revision_id 2 what PostgreSQL cannot" in message
+    assert cli.json("status")["library"]["num_articles"] == 0
+
+
+def test_users_that_cannot_be_copied_keep_the_articles_from_being_copied(
+    cli: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARTICLE_QA_INDEX_URL")
+    cli("add", _file("1.jsonl", PIER))
+    cli("users", "add", "ada", "--role", "editor")
+    users = json.loads(Path("var/users.json").read_text())
+    users["users"][0]["created_at"] = "\0"
+    Path("var/users.json").write_text(json.dumps(users))
+    monkeypatch.setenv("ARTICLE_QA_INDEX_URL", database_url)
+    assert "NUL" in cli.error("migrate")
+    assert cli.json("status")["library"]["num_articles"] == 0
