@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from index.errors import StorageError
 from index.postgres.servers import Connection, Server
-from index.postgres.writes import TOKENS_TABLE
+from index.postgres.writes import TOKENS_TABLE, set_timeout
 
 _VERSIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_versions (
@@ -48,6 +48,7 @@ def migrate(server: Server, component: str, steps: Sequence[str]) -> None:
 
     # Locked by another connection: a transaction that waited would go on with the state from before its wait.
     with server.session() as lock:
+        set_timeout(lock, _TIMEOUT_SECONDS, is_local=False)  # as long as the one before may take
         lock.execute("SELECT pg_advisory_lock(hashtextextended('article-qa migrations', 0))")
         server.write(work, idempotent=True, timeout_seconds=_TIMEOUT_SECONDS)
 

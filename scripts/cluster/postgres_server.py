@@ -161,7 +161,7 @@ class PostgresServer:
                 raise PostgresError(f"the server on port {self.port} did not stop within a minute") from None
 
     def kill(self) -> None:
-        """SIGKILL for the server and all of its processes at once, as when the machine's power goes."""
+        """SIGKILL for all processes at once; not as if power went: the system keeps what it had not written to disk."""
         if self._process is None or self._process.poll() is not None:
             return
         server = psutil.Process(self._process.pid)

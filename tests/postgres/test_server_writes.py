@@ -230,6 +230,19 @@ def test_tables_of_a_newer_program_are_refused(server: Server) -> None:
         migrate(server, "notes", STEPS[:1])
 
 
+def test_a_start_waits_for_another_ones_migration_longer_than_for_a_usual_statement(database_url: str) -> None:
+    first, second = Server(database_url), Server(database_url, statement_timeout_seconds=0.3)
+    with first.session() as migrating:
+        migrating.execute("SELECT pg_advisory_lock(hashtextextended('article-qa migrations', 0))")
+        done = threading.Timer(1.0, migrating.execute, ["SELECT pg_advisory_unlock_all()"])
+        done.start()
+        migrate(second, "notes", STEPS)
+        done.join()
+    assert notes(second) == []
+    first.close()
+    second.close()
+
+
 def test_programs_that_start_together_make_the_tables_once(database_url: str) -> None:
     problems: list[BaseException] = []
 
