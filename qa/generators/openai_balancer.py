@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from index.errors import ModelError
 from qa.generators.openai_endpoint import Endpoint, Health
-from qa.generators.openai_replies import UnavailableError
+from qa.generators.openai_replies import WriterUnavailableError
 
 Item = TypeVar("Item")
 
@@ -61,7 +61,7 @@ class Balancer:
         :param prompt: Its beginning, by which servers are remembered.
         :raises ModelError: If a server refuses the request or fails in the middle, or all of them fail.
         """
-        failures: list[UnavailableError] = []
+        failures: list[WriterUnavailableError] = []
         for endpoint in self._order(prompt):
             has_begun = False
             try:
@@ -71,7 +71,7 @@ class Balancer:
                             has_begun = True
                             self._has_answered(endpoint)
                         yield item
-            except UnavailableError as failure:
+            except WriterUnavailableError as failure:
                 self._leave_alone(endpoint, failure)
                 if has_begun:
                     raise
@@ -115,11 +115,11 @@ class Balancer:
             health = await endpoint.health()
         is_writing = endpoint.num_written != num_written
         if health is Health.GONE or (health is Health.SILENT and not is_writing):
-            self._leave_alone(endpoint, UnavailableError(f"the model server {endpoint.name} does not serve"))
+            self._leave_alone(endpoint, WriterUnavailableError(f"the model server {endpoint.name} does not serve"))
             if any(other.problem is None for other in self.endpoints):
                 endpoint.let_go()  # to one that is well; if there is none, waiting may help
 
-    def _leave_alone(self, endpoint: Endpoint, failure: UnavailableError) -> None:
+    def _leave_alone(self, endpoint: Endpoint, failure: WriterUnavailableError) -> None:
         if endpoint.problem is None:
             _log.warning("left alone until it is well again: %s", failure)
             self._failures_in_a_row[endpoint] += 1
@@ -145,7 +145,7 @@ class Balancer:
             self._rests[endpoint].cancel()
 
 
-def _as_one(failures: Sequence[UnavailableError]) -> ModelError:
+def _as_one(failures: Sequence[WriterUnavailableError]) -> ModelError:
     if len(failures) == 1:
         return failures[0]
     told = "; ".join(str(failure) for failure in failures)

@@ -17,7 +17,7 @@ import httpx
 from index.errors import ModelError
 from qa.generators.openai_replies import (
     Reply,
-    UnavailableError,
+    WriterUnavailableError,
     data_of_events,
     error_of_status,
     is_finished,
@@ -28,6 +28,8 @@ from qa.shown_addresses import without_secrets
 
 _MAX_REPLY_BYTES = 4 << 20
 _PROBE_SECONDS = 5.0
+# Busy, starting or failing: says nothing of what a server offers.
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Endpoint:
 
     ``num_running`` requests are being answered; of ``num_requests`` so far ``num_failures`` failed by the server's
     fault; ``num_written`` pieces came. ``problem`` is one line while it is left alone, else None. ``offers_logprobs``:
-    None until it was asked.
+    None until it was asked. ``counts_tokens``: False once it answered that it does not.
     """
 
     def __init__(self, base_url: str, client: httpx.AsyncClient, timeouts: Timeouts) -> None:
@@ -68,6 +70,7 @@ class Endpoint:
         self.num_written = 0
         self.problem: str | None = None
         self.offers_logprobs: bool | None = None
+        self.counts_tokens = True
         self._waits: set[asyncio.Timeout] = set()  # for a first token
 
     async def written(self, body: dict[str, Any]) -> AsyncGenerator[str, None]:
@@ -110,15 +113,21 @@ class Endpoint:
                 wait.reschedule(asyncio.get_running_loop().time())
 
     async def num_tokens(self, model: str, text: str) -> int | None:
-        """None if the server cannot tell. "prompt" is vLLM's name for the text, "content" llama.cpp's."""
+        """None if it cannot tell, now or at all. "prompt" is vLLM's name for the text, "content" llama.cpp's."""
         body = {"model": model, "prompt": text, "content": text, "add_special_tokens": False}
-        response = await self._client.post(
-            f"{self.url.removesuffix('/v1')}/tokenize", json=body, timeout=_PROBE_SECONDS
-        )
+        try:
+            response = await self._client.post(
+                f"{self.url.removesuffix('/v1')}/tokenize", json=body, timeout=_PROBE_SECONDS
+            )
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return None
+        if response.status_code in _PASSING:
+            return None
         try:
             tokens = response.json()["tokens"]
         except (ValueError, LookupError, TypeError):
-            return None
+            tokens = None
+        self.counts_tokens = isinstance(tokens, list)
         return len(tokens) if isinstance(tokens, list) else None
 
     async def health(self) -> Health:
@@ -170,26 +179,28 @@ class Endpoint:
                 yield response
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             reason = str(error) or f"no connection in {self._timeouts.connect_seconds:g} seconds"
-            raise UnavailableError(
+            raise WriterUnavailableError(
                 f"no model server answers at {self.name}: {reason}; start it or correct the address"
             ) from error
         except httpx.InvalidURL as error:  # whose message quotes it, with what is secret in it
-            raise UnavailableError(f"the address of the model server {self.name} cannot be read: correct it") from error
+            raise WriterUnavailableError(
+                f"the address of the model server {self.name} cannot be read: correct it"
+            ) from error
         except httpx.HTTPError as error:
             if begun:
                 raise self._broke_off(str(error)) from error
-            raise UnavailableError(f"talking to the model server {self.name} failed: {error}") from error
+            raise WriterUnavailableError(f"talking to the model server {self.name} failed: {error}") from error
 
     def _broke_off(self, reason: str) -> ModelError:
-        return UnavailableError(
+        return WriterUnavailableError(
             f"the model server {self.name} broke off in the middle of its reply ({reason}); ask again"
         )
 
     def _too_slow(self, seconds: float, *, begun: bool) -> ModelError:
         if not begun and self.problem is not None:
-            return UnavailableError(self.problem)
+            return WriterUnavailableError(self.problem)
         did = "was silent for" if begun else "wrote nothing for"
-        return UnavailableError(f"the model server {self.name} {did} {seconds:g} seconds")
+        return WriterUnavailableError(f"the model server {self.name} {did} {seconds:g} seconds")
 
 
 class _Counted:
@@ -204,7 +215,7 @@ class _Counted:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._endpoint.num_running -= 1
-        if kind is not None and issubclass(kind, UnavailableError):
+        if kind is not None and issubclass(kind, WriterUnavailableError):
             self._endpoint.num_failures += 1
 
 
@@ -213,5 +224,5 @@ async def _read(server: str, response: httpx.Response) -> str:
     async for chunk in response.aiter_bytes():
         content += chunk
         if len(content) > _MAX_REPLY_BYTES:
-            raise UnavailableError(f"the model server {server} sent more than {_MAX_REPLY_BYTES:,} bytes")
+            raise WriterUnavailableError(f"the model server {server} sent more than {_MAX_REPLY_BYTES:,} bytes")
     return content.decode("utf-8", errors="replace")

@@ -68,7 +68,6 @@ class OpenAICompatibleGenerator:
         self._model = model
         self._context_tokens = context_tokens
         self._scores = scores
-        self._can_tokenize = True
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             # Endpoints limit what is waited for; the pool must not, or who waits there would be counted as answered.
@@ -91,17 +90,13 @@ class OpenAICompatibleGenerator:
         return self._context_tokens
 
     def count_tokens(self, text: str) -> int:
-        """Exact where the server offers /tokenize (vLLM, llama.cpp), else :func:`estimate_tokens`."""
+        """Exact where one of the servers offers /tokenize (vLLM, llama.cpp) now, else :func:`estimate_tokens`."""
         text = text.encode("utf-8", errors="replace").decode("utf-8")
-        if self._can_tokenize:
-            try:
-                tokens = self._loop.result(self._balancer.endpoints[0].num_tokens(self._model, text))
-            except (httpx.HTTPError, httpx.InvalidURL, ClosedError):
-                return estimate_tokens(text)
-            if tokens is not None:
-                return tokens
-            self._can_tokenize = False
-        return estimate_tokens(text)
+        try:
+            tokens = self._loop.result(self._num_tokens(text))
+        except ClosedError:
+            tokens = None
+        return estimate_tokens(text) if tokens is None else tokens
 
     def stream(self, messages: Sequence[Message], max_tokens: int) -> Iterator[str]:
         """See :class:`qa.generators.protocol.Generator`; closing it closes the connection, which stops the server."""
@@ -154,6 +149,15 @@ class OpenAICompatibleGenerator:
 
     def _closed(self) -> ModelError:
         return ModelError(f"the model {self._model} was closed; open it again to use it")
+
+    async def _num_tokens(self, text: str) -> int | None:
+        """Of the first server that is well and tells; they run one model."""
+        for endpoint in self._balancer.endpoints:
+            if endpoint.problem is None and endpoint.counts_tokens:
+                tokens = await endpoint.num_tokens(self._model, text)
+                if tokens is not None:
+                    return tokens
+        return None
 
     async def _scored(
         self, endpoint: Endpoint, messages: Sequence[Message], choices: Sequence[str]

@@ -23,7 +23,7 @@ class RefusedError(ModelError):
     """The server is well and refuses this request; another one would, too."""
 
 
-class UnavailableError(ModelError):
+class WriterUnavailableError(ModelError):
     """The server cannot answer now; another one may.
 
     :param retry_after_seconds: When it wants to be asked again; None where it did not say.
@@ -39,7 +39,7 @@ def error_of_status(server: str, status: int, headers: Mapping[str, str], body: 
     message = f"the model server {server} answered {status}: {short(body)}"
     if status in _REFUSALS:
         return RefusedError(message)
-    return UnavailableError(message, _retry_after(headers.get("retry-after", "")))
+    return WriterUnavailableError(message, _retry_after(headers.get("retry-after", "")))
 
 
 def parsed(server: str, text: str) -> Reply:
@@ -49,11 +49,11 @@ def parsed(server: str, text: str) -> Reply:
     except ValueError:
         reply = None
     if not isinstance(reply, dict):
-        raise UnavailableError(f"the model server {server} sent something other than JSON: {short(text)}")
+        raise WriterUnavailableError(f"the model server {server} sent something other than JSON: {short(text)}")
     if error := reply.get("error"):
         told = error if isinstance(error, dict) else {"message": error}
         message = f"the model server {server} reported an error: {short(str(told.get('message', error)))}"
-        raise RefusedError(message) if told.get("code") in _REFUSALS else UnavailableError(message)
+        raise RefusedError(message) if told.get("code") in _REFUSALS else WriterUnavailableError(message)
     return reply
 
 
@@ -62,7 +62,7 @@ async def data_of_events(server: str, chunks: AsyncIterable[bytes]) -> AsyncIter
 
     Lines end at line feeds only: JSON may hold the other characters that ``str.splitlines`` takes for ends.
 
-    :raises UnavailableError: If a line does not end.
+    :raises WriterUnavailableError: If a line does not end.
     """
     rest = b""
     async for chunk in chunks:
@@ -75,7 +75,9 @@ async def data_of_events(server: str, chunks: AsyncIterable[bytes]) -> AsyncIter
                 return
             yield data
         if len(rest) > _MAX_LINE_BYTES:
-            raise UnavailableError(f"the model server {server} sent a line of more than {_MAX_LINE_BYTES:,} bytes")
+            raise WriterUnavailableError(
+                f"the model server {server} sent a line of more than {_MAX_LINE_BYTES:,} bytes"
+            )
 
 
 def written_in(event: Reply) -> Iterator[str]:

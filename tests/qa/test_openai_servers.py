@@ -20,6 +20,7 @@ from index.errors import ModelError
 from qa.generators.openai_balancer import BalancerSettings
 from qa.generators.openai_endpoint import Timeouts
 from qa.generators.openai_http import OpenAICompatibleGenerator
+from qa.generators.openai_replies import estimate_tokens
 from qa.generators.protocol import Message
 from qa.types import Event, EvidenceFound, TextWritten
 from tests.qa.conftest import FakeChatServer, answer_in_words, delta, send, send_events
@@ -489,6 +490,20 @@ def test_a_server_that_does_not_list_its_models_at_all_is_none_the_worse(first: 
         assert soon(lambda: len(first.looks) >= 3)
         assert generator.writers()[0].problem is None
         assert written(generator)
+
+
+def test_tokens_are_counted_by_a_server_that_can_now(first: FakeChatServer, second: FakeChatServer) -> None:
+    second.respond = answer_in_words
+    with opened(first, second) as generator:
+        for failure in (fails(503, "loading"), fails(429), fails(404)):
+            first.respond = failure
+            assert generator.count_tokens("three short words") == 3
+        second.respond = fails(503)
+        assert generator.count_tokens("three short words") == estimate_tokens("three short words")
+        second.respond = answer_in_words
+        assert generator.count_tokens("three short words") == 3
+    # The 404 says that there is no such page: that one is not asked again.
+    assert [path for path, _, _ in first.requests] == ["/tokenize"] * 3
 
 
 def test_nothing_secret_is_shown(first: FakeChatServer) -> None:
