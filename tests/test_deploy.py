@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 import yaml
 
 from qa.config import Config, load_config
+from scripts.cluster.ports import free_port
 from scripts.cluster.postgres_binaries import find_programs
 from scripts.cluster.postgres_server import PostgresServer
 from tests.postgres.fixtures import folder_for_servers
@@ -178,9 +181,33 @@ def test_scripts_are_shell_and_can_be_run(script: Path) -> None:
     assert os.access(script, os.X_OK) and script.read_text().startswith("#!/bin/sh\n")
 
 
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_health_check_says_what_the_app_says(status: int, code: int) -> None:
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Not to stderr."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = _health_check(server.server_port)
+        server.shutdown()
+    assert (done.returncode, asked) == (code, ["/readyz"])
+
+
 def test_the_health_check_says_when_nothing_is_there() -> None:
-    done = subprocess.run([sys.executable, COMPOSE / "is_ready.py"], capture_output=True, text=True)
+    done = _health_check(free_port())
     assert done.returncode == 1 and done.stderr.startswith("not ready")
+
+
+def _health_check(port: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, COMPOSE / "is_ready.py", str(port)], capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
