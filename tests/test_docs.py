@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,41 @@ def test_every_command_in_the_readme_exists_and_every_command_is_in_the_readme()
     assert commands - in_readme - {"serve"} == set()
 
 
+def anchors_of(text: str) -> set[str]:
+    """Of the headings, as code hosts make them: small letters, hyphens for spaces, a number for what comes again."""
+    found: set[str] = set()
+    without_code = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    for heading in re.findall(r"^#{1,6} +(.+?)[ #]*$", without_code, flags=re.MULTILINE):
+        shown = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+        anchor = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+        again = next(number for number in count() if (f"{anchor}-{number}" if number else anchor) not in found)
+        found.add(f"{anchor}-{again}" if again else anchor)
+    return found
+
+
+def dangling(page: Path) -> list[str]:
+    """Links of a page to files that are not there, and to headings that are not there."""
+    found = []
+    for link in re.findall(r"\]\((?!http|mailto:)([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        target, _, anchor = link.partition("#")
+        file = page.parent / target if target else page
+        if not file.is_file() or (anchor and anchor not in anchors_of(file.read_text(encoding="utf-8"))):
+            found.append(link)
+    return found
+
+
 @pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", *DOCS])
-def test_every_page_linked_from_the_documentation_exists(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!http)([^)#]+)", text):
-        assert ((ROOT / page).parent / target).is_file(), target
+def test_every_page_and_heading_linked_from_the_documentation_exists(page: str) -> None:
+    assert dangling(ROOT / page) == []
+
+
+def test_links_to_what_is_not_there_are_found(tmp_path: Path) -> None:
+    (tmp_path / "b.md").write_text("# It, and `more` (2026-11)\n## Two\n## Two\n```\n# code\n```\n")
+    (tmp_path / "a.md").write_text(
+        "## Here\n[1](b.md) [2](b.md#it-and-more-2026-11) [3](b.md#two-1) [4](#here) [5](https://example.org/#x)\n"
+        "[6](c.md) [7](b.md#it) [8](b.md#two-2) [9](b.md#code) [10](#there) [11](c.md#two)\n"
+    )
+    assert dangling(tmp_path / "a.md") == ["c.md", "b.md#it", "b.md#two-2", "b.md#code", "#there", "c.md#two"]
 
 
 def test_every_page_of_the_documentation_is_linked_from_the_readme() -> None:
