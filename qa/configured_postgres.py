@@ -83,7 +83,12 @@ def common_of(config: Config) -> Common:
     """What app processes on one index share."""
     url = _url(config)
     counts = Server(
-        url, max_connections=4, connect_timeout_seconds=2.0, statement_timeout_seconds=2.0, patience_seconds=0.0
+        url,
+        max_connections=2,
+        max_writers=2,
+        connect_timeout_seconds=2.0,
+        statement_timeout_seconds=2.0,
+        patience_seconds=0.0,
     )
     return Common(UsersTable(_server(url)), TableOfCounts(counts), TableOfReplies(_server(url)))
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cached_property
+from functools import partial
 
 from psycopg import IsolationLevel
 
@@ -22,7 +22,7 @@ from index.postgres.generation_rows import GenerationRow, name_of, number_of
 from index.postgres.loading import Loading
 from index.postgres.migrations import migrate
 from index.postgres.passage_schema import COMPONENT, STEPS
-from index.postgres.servers import Connection, Server
+from index.postgres.servers import Connection, Server, UnavailableError
 from index.postgres.shard import Shard
 from index.postgres.snapshot import PostgresSnapshot
 
@@ -61,17 +61,23 @@ class PassageStore:
         self._grace_seconds = grace_seconds
         self._executor = ThreadPoolExecutor(_THREADS_PER_SHARD * len(self._servers), "article-qa shard")
         self._builder = threading.local()
+        self._ids: dict[Server, str] = {}
+        self._learning = threading.Lock()
 
     def prepare(self) -> None:
-        """Make or update the tables on all servers.
+        """Make or update the tables on all servers; where parts are allowed, on those that answer now.
 
         :raises StorageError: If a server cannot be reached, or its tables are of a newer program.
         :raises ConfigError: If two of the addresses lead to the same server.
         """
-        for server in dict.fromkeys((self._main, *self._servers)):
-            migrate(server, COMPONENT, STEPS)
-        if len(set(self._cluster.shard_ids)) < len(self._servers):
-            raise ConfigError("two addresses of index.shards lead to the same database")
+        migrate(self._main, COMPONENT, STEPS)
+        for server in self._servers:
+            try:
+                self._id_of(server)
+            except UnavailableError as error:
+                if not self._allow_partial:
+                    raise
+                _log.warning("a server of the index does not answer, and is left out until it does: %s", error)
 
     def close(self) -> None:
         """Close all connections."""
@@ -83,7 +89,7 @@ class PassageStore:
 
     def current(self) -> str | None:
         """The live generation's name, None before there is any."""
-        number = self._main.ask(generation_rows.current)
+        number = self._main.ask_soon(generation_rows.current)
         return None if number is None else name_of(number)
 
     def names(self) -> list[str]:
@@ -100,8 +106,7 @@ class PassageStore:
         return PostgresSnapshot(
             row,
             self._main,
-            self._shards_of(row),
-            self._executor,
+            partial(self._shards_of, row),
             title_weight=self._title_weight,
             allow_partial=self._allow_partial,
         )
@@ -156,7 +161,7 @@ class PassageStore:
         with self.building(lock_timeout_seconds):
             row = None if parent is None else self._row(parent)
             if row is not None:
-                self._shards_of(row)  # all there?
+                self._shards_of(row)  # all listed?
                 if row.dim != dim:
                     raise ValueError(f"vectors of {parent} have {row.dim} dimensions, not {dim}")
             number = self._next_number()
@@ -213,29 +218,59 @@ class PassageStore:
 
     # Inside
 
-    @cached_property
+    @property
     def _cluster(self) -> Cluster:
-        """The servers, each asked for its id once."""
-        shard_ids = [Shard(server).server_id() for server in self._servers]
-        return Cluster(self._main, self._servers, shard_ids, self._executor)
+        """The servers, each asked for its id once.
+
+        :raises UnavailableError: If one that was never asked does not answer.
+        """
+        return Cluster(self._main, self._servers, [self._id_of(server) for server in self._servers], self._executor)
+
+    def _id_of(self, server: Server) -> str:
+        """What names a server for ever; its tables are made or updated first."""
+        known = self._ids.get(server)
+        if known is not None:
+            return known
+        with self._learning:
+            if self._allow_partial:
+                # Unlike migrating it is refused at once for a while when the server hangs.
+                server.ask_soon(lambda connection: connection.execute("SELECT 1"))
+            if server is not self._main:
+                migrate(server, COMPONENT, STEPS)
+            found = Shard(server).server_id()
+            if any(some == found and other is not server for other, some in self._ids.items()):
+                raise ConfigError("two addresses of index.shards lead to the same database")
+            self._ids[server] = found
+            return found
 
     def _row(self, name: str) -> GenerationRow:
         number = number_of(name)
-        row = self._main.ask(lambda connection: generation_rows.read_generation(connection, number))
+        row = self._main.ask_soon(lambda connection: generation_rows.read_generation(connection, number))
         if row is None:
             raise BadInputError(f"there is no generation {name!r}; there are {', '.join(self.names()) or 'none'}")
         return row
 
-    def _shards_of(self, row: GenerationRow) -> list[Shard]:
-        """:raises StorageError: If passages of a generation are on a server that is not there: they would be missed."""
-        missing = set(row.shards) - set(self._cluster.shard_ids)
-        if missing:
+    def _shards_of(self, row: GenerationRow) -> tuple[list[Shard], list[UnavailableError]]:
+        """The servers of a generation; why others, which may be of it too, cannot be asked for their ids.
+
+        :raises StorageError: If passages of a generation are on a server that is not there: they would be missed.
+        """
+        by_id: dict[str, Server] = {}
+        absent: list[UnavailableError] = []
+        for server in self._servers:
+            try:
+                by_id[self._id_of(server)] = server
+            except UnavailableError as error:
+                if not self._allow_partial:
+                    raise
+                absent.append(error)
+        missing = [some for some in row.shards if some not in by_id]
+        if len(missing) > len(absent):
             raise StorageError(
                 f"{name_of(row.number)} has passages on {len(missing)} servers that are not among index.shards; "
                 "list all that it was built with"
             )
-        by_id = dict(zip(self._cluster.shard_ids, self._servers, strict=True))
-        return [Shard(by_id[some]) for some in row.shards]
+        return [Shard(by_id[some]) for some in row.shards if some in by_id], absent if missing else []
 
     def _next_number(self) -> int:
         """A number that no load ever had, noted as an open load."""

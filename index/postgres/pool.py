@@ -6,6 +6,7 @@ own, and a shard that is down must be known at once, with the server's reason.
 
 from __future__ import annotations
 
+import math
 import re
 import select
 import threading
@@ -17,14 +18,16 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import TupleRow
 
 from index.errors import ConfigError, StorageError
+from index.postgres.timed_connection import TimedConnection
 
-Connection = psycopg.Connection[TupleRow]
+Connection = TimedConnection
 
 _NO_ADDRESS = "index.url is no PostgreSQL address such as postgresql://user@host:5432/name"
 _BUSY_SECONDS = 30.0
+# So long after the server should have given up by itself it is silent.
+SLACK_SECONDS = 1.0
 _MAX_IDLE_SECONDS = 300.0
 # A machine that is gone without a word is noticed after some 15 s, not after the system's two hours.
 _KEEPALIVES = {
@@ -33,6 +36,10 @@ _KEEPALIVES = {
     "keepalives_count": 2,
     "tcp_user_timeout": 15_000,
 }
+
+
+class UnavailableError(StorageError):
+    """A server does not answer, now or in time; others may."""
 
 
 class Pool:
@@ -56,7 +63,7 @@ class Pool:
         self.name = _name_of(given)
         defaults = {"application_name": "article-qa", "connect_timeout": max(2, round(connect_timeout_seconds))}
         self._parameters: dict[str, Any] = {**defaults, **_KEEPALIVES, **given}
-        self._statement_timeout_seconds = statement_timeout_seconds
+        self.statement_timeout_seconds = statement_timeout_seconds
         self._max_connections = max_connections
         self._free = threading.BoundedSemaphore(max_connections)
         self._idle: list[tuple[float, Connection]] = []
@@ -64,16 +71,20 @@ class Pool:
         self._is_closed = False
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self, deadline: float | None = None) -> Iterator[Connection]:
         """One outside a transaction, for this thread alone; closed afterwards if it is broken or inside one.
 
+        :param deadline: Of ``time.monotonic``: when the server must have answered everything.
         :raises psycopg.OperationalError: If none can be made.
-        :raises StorageError: If all are in use for too long.
+        :raises UnavailableError: If all are in use for too long.
         """
-        if not self._free.acquire(timeout=_BUSY_SECONDS):
-            raise StorageError(f"{self.name}: all {self._max_connections} connections are in use")
+        left = _BUSY_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
+        if not self._free.acquire(timeout=min(left, _BUSY_SECONDS)):
+            raise UnavailableError(f"{self.name}: all {self._max_connections} connections are in use")
         try:
-            connection = self._from_idle() or self.connect()
+            connection = self._from_idle() or self.connect(deadline)
+            connection.answer_seconds = self.statement_timeout_seconds + SLACK_SECONDS
+            connection.deadline = deadline
             try:
                 yield connection
             finally:
@@ -81,19 +92,25 @@ class Pool:
         finally:
             self._free.release()
 
-    def connect(self) -> Connection:
-        """A new connection that the pool does not count.
+    def connect(self, deadline: float | None = None) -> Connection:
+        """A new connection that the pool does not count, and that waits for answers without a limit.
 
         :raises psycopg.OperationalError: If it cannot be made.
         """
+        parameters = dict(self._parameters)
+        if deadline is not None:
+            left = math.ceil(deadline - time.monotonic())
+            parameters["connect_timeout"] = max(2, min(int(parameters["connect_timeout"]), left))
         # Never prepared on the server: a plan made for this question's words and filters is worth more than its cost.
-        connection = psycopg.connect(**self._parameters, prepare_threshold=None, autocommit=True)
+        connection = TimedConnection.connect(**parameters, prepare_threshold=None, autocommit=True)
         try:
             # Room for the set of hidden revisions, which would else be gone through for every row; and no compiling,
             # which takes longer than a search.
             settings = sql.SQL("SET statement_timeout = {}; SET timezone = 'UTC'; SET work_mem = '64MB'; SET jit = off")
-            connection.execute(settings.format(sql.Literal(round(1000 * self._statement_timeout_seconds))))
+            connection.answer_seconds = float(parameters["connect_timeout"])
+            connection.execute(settings.format(sql.Literal(round(1000 * self.statement_timeout_seconds))))
             connection.autocommit = False
+            connection.answer_seconds = None
         except BaseException:
             connection.close()
             raise
@@ -111,6 +128,11 @@ class Pool:
         """Close what is idle now, and what is in use when it comes back."""
         with self._lock:
             self._is_closed = True
+        self.close_idle()
+
+    def close_idle(self) -> None:
+        """Close what nobody uses now."""
+        with self._lock:
             idle, self._idle = self._idle, []
         for _, connection in idle:
             connection.close()

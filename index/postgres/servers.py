@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
@@ -19,7 +20,9 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from index.errors import BuilderBusyError, StorageError
-from index.postgres.pool import Connection, Pool
+from index.postgres.pool import SLACK_SECONDS, Connection, Pool, UnavailableError
+from index.postgres.silence import Silence
+from index.postgres.timed_connection import OverdueError
 from index.postgres.writes import Attempt, can_pass, set_timeout
 
 __all__ = ["LONG_SECONDS", "Connection", "Server", "UnavailableError"]
@@ -35,15 +38,14 @@ _LONGEST_PAUSE_SECONDS = 1.0
 _NUM_TOKENS_KEPT = 64
 
 
-class UnavailableError(StorageError):
-    """A server does not answer, now or in time; others may."""
-
-
 class Server:
     """One database, on one host or on a primary and its standbys. Thread-safe.
 
     :param url: ``postgresql://...``; with several hosts add ``target_session_attrs=read-write``.
+    :param max_connections: For reading.
+    :param max_writers: Connections for writing, which may all wait for a standby that is away while reads go on.
     :param statement_timeout_seconds: After which the server gives a statement up, where the caller sets no other.
+    :param answer_seconds: How long a reader waits for an answer, all in all.
     :param patience_seconds: For how long writes are repeated, which includes a failover.
     """
 
@@ -52,20 +54,28 @@ class Server:
         url: str,
         *,
         max_connections: int = 8,
+        max_writers: int = 3,
         connect_timeout_seconds: float = 5.0,
         statement_timeout_seconds: float = 30.0,
+        answer_seconds: float = 20.0,
         patience_seconds: float = 30.0,
     ) -> None:
         """Nothing is connected yet.
 
         :raises ConfigError: If the address cannot be read.
         """
-        self._pool = Pool(
-            url,
-            max_connections=max_connections,
-            connect_timeout_seconds=connect_timeout_seconds,
-            statement_timeout_seconds=statement_timeout_seconds,
+        self._pool, self._writing = (
+            Pool(
+                url,
+                max_connections=some,
+                connect_timeout_seconds=connect_timeout_seconds,
+                statement_timeout_seconds=statement_timeout_seconds,
+            )
+            for some in (max_connections, max_writers)
         )
+        self.answer_seconds = answer_seconds
+        self._threads = ThreadPoolExecutor(max_connections, "article-qa server")
+        self._silence = Silence()
         self._patience_seconds = patience_seconds
         self._done_tokens: list[uuid.UUID] = []
         self._lock = threading.Lock()
@@ -77,7 +87,13 @@ class Server:
 
     def close(self) -> None:
         """Close all connections."""
+        self._threads.shutdown()
         self._pool.close()
+        self._writing.close()
+
+    def submit(self, work: Callable[..., T], *arguments: object) -> Future[T]:
+        """Do ``work`` in a thread that is there for this server alone: others do not wait behind one that hangs."""
+        return self._threads.submit(work, *arguments)
 
     @contextmanager
     def read(self, timeout_seconds: float | None = None) -> Iterator[Connection]:
@@ -87,15 +103,8 @@ class Server:
         :raises StorageError: If the server cannot be reached or fails, also from inside the ``with``.
         """
         try:
-            with self._pool.connection() as connection:
-                connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
-                try:
-                    if timeout_seconds is not None:
-                        set_timeout(connection, timeout_seconds, is_local=True)
-                    yield connection
-                finally:
-                    if not connection.closed:
-                        connection.rollback()
+            with self._reading(timeout_seconds=timeout_seconds) as connection:
+                yield connection
         except psycopg.Error as error:
             raise self._failed(error) from error
 
@@ -105,15 +114,14 @@ class Server:
         :param timeout_seconds: For each statement; None for the server's usual one.
         :raises StorageError: If the server cannot be reached or fails.
         """
-        try:
-            return self._ask(question, timeout_seconds)
-        except psycopg.Error as error:
-            if not can_pass(error):
-                raise self._failed(error) from error
-        try:
-            return self._ask(question, timeout_seconds)
-        except psycopg.Error as error:
-            raise self._failed(error) from error
+        return self._asked(question, timeout_seconds=timeout_seconds)
+
+    def ask_soon(self, question: Callable[[Connection], T]) -> T:
+        """As :meth:`ask`, for somebody who waits for an answer: within ``answer_seconds``.
+
+        :raises UnavailableError: If the server cannot be reached, hangs or is too slow.
+        """
+        return self._asked(question, self.answer_seconds)
 
     def write(
         self,
@@ -134,7 +142,7 @@ class Server:
             this is unknown.
         """
         token = None if idempotent else uuid.uuid4()
-        attempt = Attempt[T](self._pool, work, token, isolation, timeout_seconds)
+        attempt = Attempt[T](self._writing, work, token, isolation, timeout_seconds)
         deadline = time.monotonic() + self._patience_seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
@@ -201,16 +209,59 @@ class Server:
             set_timeout(connection, timeout_seconds, is_local=False)
             connection.execute(statement)
 
-    def _ask(self, question: Callable[[Connection], T], timeout_seconds: float | None) -> T:
-        with self._pool.connection() as connection:
-            connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+    def _asked(
+        self, question: Callable[[Connection], T], seconds: float | None = None, timeout_seconds: float | None = None
+    ) -> T:
+        deadline = None if seconds is None else time.monotonic() + seconds
+        try:
             try:
-                if timeout_seconds is not None:
-                    set_timeout(connection, timeout_seconds, is_local=True)
-                return question(connection)
-            finally:
-                if not connection.closed:
-                    connection.rollback()
+                return self._ask(question, deadline, timeout_seconds)
+            except psycopg.Error as error:
+                if not can_pass(error) or _is_silent(error):
+                    raise
+            return self._ask(question, deadline, timeout_seconds)
+        except psycopg.Error as error:
+            raise self._failed(error) from error
+
+    def _ask(self, question: Callable[[Connection], T], deadline: float | None, timeout_seconds: float | None) -> T:
+        with self._reading(deadline, timeout_seconds) as connection:
+            return question(connection)
+
+    @contextmanager
+    def _reading(self, deadline: float | None = None, timeout_seconds: float | None = None) -> Iterator[Connection]:
+        """:param deadline: Of ``time.monotonic``: when the server gives up; a moment later it is taken for silent."""
+        seconds = self._silence.seconds_left()
+        if seconds:
+            raise UnavailableError(f"{self.name}: did not answer a moment ago; asked again in {seconds:.0f} s")
+        try:
+            with self._pool.connection(None if deadline is None else deadline + SLACK_SECONDS) as connection:
+                connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+                try:
+                    left = timeout_seconds if deadline is None else max(0.001, deadline - time.monotonic())
+                    if left is not None and (deadline is None or left < self._pool.statement_timeout_seconds):
+                        set_timeout(connection, left, is_local=True)
+                    yield connection
+                finally:
+                    if not connection.closed:
+                        connection.rollback()
+        except UnavailableError:  # all connections are in use: nobody knows how the server is
+            raise
+        except psycopg.Error as error:
+            self._note(error)
+            raise
+        except BaseException:
+            self._silence.ended()
+            raise
+        self._silence.ended()
+
+    def _note(self, error: psycopg.Error) -> None:
+        if not _is_silent(error):
+            self._silence.ended()
+            return
+        self._silence.began()
+        # They may lead to a host that hangs, while another one of the address took over.
+        self._pool.close_idle()
+        self._writing.close_idle()
 
     def _failed(self, error: psycopg.Error) -> StorageError:
         kind = UnavailableError if isinstance(error, psycopg.OperationalError) else StorageError
@@ -227,12 +278,16 @@ class Server:
                 return
             tokens, self._done_tokens = self._done_tokens, []
         try:
-            with self._pool.connection() as connection:
+            with self._writing.connection() as connection:
                 connection.isolation_level, connection.read_only = IsolationLevel.READ_COMMITTED, False
                 connection.execute("DELETE FROM write_tokens WHERE token = ANY(%s)", (tokens,))
                 connection.commit()
         except psycopg.Error as error:
             _log.info("%s: %d tokens are deleted by a later start: %s", self.name, len(tokens), self._pool.told(error))
+
+
+def _is_silent(error: psycopg.Error) -> bool:
+    return isinstance(error, (OverdueError, psycopg.errors.ConnectionTimeout))
 
 
 def _one(connection: Connection, statement: str, *values: object) -> object:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from psycopg import sql
 from psycopg.rows import TupleRow
@@ -16,6 +17,9 @@ from index.postgres.search_statements import Place, Search
 from index.postgres.servers import LONG_SECONDS, Connection, Server
 from index.postgres.words import RankedWords
 from index.types import PASSAGES_PER_REVISION, FloatArray, Passage
+
+# Of a server: with or without a limit for somebody who waits.
+Ask = Callable[[Callable[[Connection], list[TupleRow]]], list[TupleRow]]
 
 _NUM_RARE_PER_RESULT = 25
 
@@ -51,16 +55,16 @@ class Shard:
 
         :raises StorageError: If the server does not answer, or the generation was pruned.
         """
-        return self.server.ask(lambda connection: self._found(connection, place, search))
+        return self.server.ask_soon(lambda connection: self._found(connection, place, search))
 
     def texts(self, place: Place, passage_ids: Sequence[int]) -> list[Passage]:
         """Those of the passages that are here and found in the generation, in no order."""
         chosen = sql.SQL("p.passage_id = ANY({})").format(sql.Literal([int(some) for some in passage_ids]))
-        return self._texts(place, chosen)
+        return self._texts(place, chosen, self.server.ask_soon)
 
     def all_texts(self, place: Place) -> list[Passage]:
         """Every passage here, in no order; for small collections."""
-        return self._texts(place, sql.SQL("true"))
+        return self._texts(place, sql.SQL("true"), self.server.ask)
 
     def vectors(self, place: Place, passage_ids: Sequence[int]) -> dict[int, list[float]]:
         """Those of the passages that are here, each with its vector (dim,)."""
@@ -71,21 +75,23 @@ class Shard:
             sql.Literal([int(some) for some in passage_ids]),
             is_found(place.epoch, place.number, "p"),
         )
-        return {int(row[0]): row[1] for row in self._rows(place, statement)}
+        return {int(row[0]): row[1] for row in self._rows(place, statement, self.server.ask)}
 
     def revision_ids(self, place: Place) -> set[int]:
         """The revisions whose passages here are found in the generation."""
         statement = sql.SQL("SELECT DISTINCT p.passage_id / {} FROM {} p WHERE {}").format(
             sql.Literal(PASSAGES_PER_REVISION), words_table(place.epoch), is_found(place.epoch, place.number, "p")
         )
-        return {int(row[0]) for row in self._rows(place, statement, LONG_SECONDS)}
+        return {
+            int(row[0]) for row in self._rows(place, statement, partial(self.server.ask, timeout_seconds=LONG_SECONDS))
+        }
 
     def server_id(self) -> str:
         """What names this server for ever, whatever its address."""
         row = self.server.ask(lambda c: c.execute("SELECT server_id::text FROM shard_identity").fetchone())
         return str(row[0]) if row is not None else ""
 
-    def _texts(self, place: Place, chosen: sql.Composed | sql.SQL) -> list[Passage]:
+    def _texts(self, place: Place, chosen: sql.Composed | sql.SQL, ask: Ask) -> list[Passage]:
         statement = sql.SQL(
             "SELECT p.passage_id, p.article_id, p.passage_id / {}, p.title, p.url, p.source, p.published_at, p.text, "
             "p.first_char, p.last_char FROM {} p WHERE {} AND {}"
@@ -95,17 +101,17 @@ class Shard:
             chosen,
             is_found(place.epoch, place.number, "p"),
         )
-        return [Passage(*row) for row in self._rows(place, statement)]
+        return [Passage(*row) for row in self._rows(place, statement, ask)]
 
-    def _rows(self, place: Place, statement: sql.Composed, timeout_seconds: float | None = None) -> list[TupleRow]:
-        def ask(connection: Connection) -> list[TupleRow]:
+    def _rows(self, place: Place, statement: sql.Composed, ask: Ask) -> list[TupleRow]:
+        def rows_of(connection: Connection) -> list[TupleRow]:
             with connection.pipeline():
                 floor = connection.execute(statements.floor(place))
                 rows = connection.execute(statement)
             self._must_be_whole(place, floor.fetchone())
             return rows.fetchall()
 
-        return self.server.ask(ask, timeout_seconds)
+        return ask(rows_of)
 
     def _must_be_whole(self, place: Place, row: TupleRow | None) -> None:
         """:raises GenerationPrunedError: If rows of this generation may be gone: an answer would have a gap."""

@@ -9,9 +9,7 @@ from __future__ import annotations
 import heapq
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from functools import cached_property
 from typing import TypeVar
 
@@ -29,8 +27,10 @@ from index.types import Candidate, ClusterMember, Filters, FloatArray, IntArray,
 
 T = TypeVar("T")
 
+FindShards = Callable[[], tuple[Sequence[Shard], Sequence[UnavailableError]]]
+
 _log = logging.getLogger(__name__)
-_ANSWER_SECONDS = 20.0  # after which a server that is stuck counts as one that is down
+_SPARE_SECONDS = 2.0  # more than a server's own limit, for jobs that wait for a thread behind others
 _MAX_TERMS_REMEMBERED = 100_000
 
 
@@ -43,6 +43,8 @@ class PassageGoneError(StorageError, KeyError):
 class PostgresSnapshot:
     """Implements :class:`index.protocols.PassageSnapshot`. Thread-safe.
 
+    :param find_shards: Gives the servers that hold the generation, and why others that may hold it too cannot be
+        asked; called anew for each question while there are such.
     :param allow_partial: Answer without the shards that do not answer, and say so in :attr:`problems`; otherwise that
         is an error.
     """
@@ -51,8 +53,7 @@ class PostgresSnapshot:
         self,
         row: GenerationRow,
         main: Server,
-        shards: Sequence[Shard],
-        executor: Executor,
+        find_shards: FindShards,
         *,
         title_weight: float,
         allow_partial: bool,
@@ -61,8 +62,8 @@ class PostgresSnapshot:
         self._row = row
         self._place = Place(row.epoch, row.number, row.dim)
         self._main = main
-        self._shards = tuple(shards)
-        self._executor = executor
+        self._find_shards = find_shards
+        self._shards, self._absent = find_shards()
         self._title_weight = title_weight
         self._allow_partial = allow_partial
         self._terms: dict[str, TermStatistics] = {}
@@ -87,8 +88,7 @@ class PostgresSnapshot:
         twin = PostgresSnapshot(
             self._row,
             self._main,
-            self._shards,
-            self._executor,
+            self._find_shards if self._absent else lambda: (self._shards, ()),
             title_weight=self._title_weight,
             allow_partial=self._allow_partial,
         )
@@ -109,7 +109,7 @@ class PostgresSnapshot:
         words = self._ranked(text)
         approximately = self._row.dense.get("kind") == "hnsw"
         search = Search(words, vector, k, filters or Filters(), approximately)
-        answers = self._ask_all(lambda shard: shard.search(self._place, search), _ANSWER_SECONDS)
+        answers = self._ask_all(lambda shard: shard.search(self._place, search), is_soon=True)
         found = [row for rows in answers for row in rows]
         by_words = heapq.nsmallest(k, (f for f in found if f.is_by_words), key=lambda f: (-f.bm25, f.passage_id))
         by_meaning = heapq.nsmallest(k, (f for f in found if f.is_by_meaning), key=lambda f: (-f.cosine, f.passage_id))
@@ -124,7 +124,7 @@ class PostgresSnapshot:
         """
         if not passage_ids:
             return []
-        rows, errors = self._asked(lambda shard: shard.texts(self._place, passage_ids), _ANSWER_SECONDS)
+        rows, errors = self._asked(lambda shard: shard.texts(self._place, passage_ids), is_soon=True)
         found = {passage.passage_id: passage for some in rows for passage in some}
         missing = [passage_id for passage_id in passage_ids if passage_id not in found]
         if missing and errors:
@@ -153,7 +153,7 @@ class PostgresSnapshot:
     @cached_property
     def clusters(self) -> Clusters:
         """Which articles tell one story."""
-        return self._main.ask(lambda connection: read_clusters(connection, self._row.clusters_hash))
+        return self._main.ask_soon(lambda connection: read_clusters(connection, self._row.clusters_hash))
 
     def vectors_of(self, passage_ids: IntArray) -> FloatArray:
         """(n, dim) of given passages.
@@ -182,7 +182,7 @@ class PostgresSnapshot:
         unknown = [term for term in terms if term not in known]
         if unknown:
             place = self._place
-            known |= self._main.ask(lambda c: term_statistics(c, place.epoch, place.number, unknown))
+            known |= self._main.ask_soon(lambda c: term_statistics(c, place.epoch, place.number, unknown))
             with self._lock:
                 if len(self._terms) > _MAX_TERMS_REMEMBERED:
                     self._terms.clear()
@@ -190,50 +190,47 @@ class PostgresSnapshot:
         known = {term: known[term] for term in terms}  # always added up in the same order
         return RankedWords(known, self._row.lengths, title_weight=self._title_weight) or None
 
-    def _ask_all(self, question: Callable[[Shard], T], seconds: float | None = None) -> list[T]:
+    def _ask_all(self, question: Callable[[Shard], T], *, is_soon: bool = False) -> list[T]:
         """The answers of all shards, of those that answer if that is allowed.
 
         :raises PartialResultsError: Otherwise.
         """
-        answers, errors = self._asked(question, seconds)
+        answers, errors = self._asked(question, is_soon=is_soon)
         if errors and not (self._allow_partial and answers):
             raise self._partial(errors)
-        for error in errors:
-            _log.warning("a search leaves a server out that does not answer: %s", error)
+        for told in map(str, errors):  # an error that is kept would keep its connection
+            _log.warning("a search leaves a server out that does not answer: %s", told)
             with self._lock:
-                self._problems[f"left out, since it does not answer: {error}"] = None
+                self._problems[f"left out, since it does not answer: {told}"] = None
         return answers
 
     def _asked(
-        self, question: Callable[[Shard], T], seconds: float | None = None
+        self, question: Callable[[Shard], T], *, is_soon: bool = False
     ) -> tuple[list[T], list[UnavailableError]]:
         """What the shards answer, and why others do not.
 
-        :param seconds: How long an answer of one of several shards is waited for; None for as long as it takes.
+        :param is_soon: Whether ``question`` asks with the limit for somebody who waits.
         """
+        answers: list[T] = []
+        errors = list(self._absent)
         if len(self._shards) == 1:
             try:
-                return [question(self._shards[0])], []
+                answers.append(question(self._shards[0]))
             except UnavailableError as error:
-                return [], [error]
-        answers: list[T] = []
-        errors: list[UnavailableError] = []
-        deadline = None if seconds is None else time.monotonic() + seconds
-        for shard, job in [(shard, self._executor.submit(question, shard)) for shard in self._shards]:
+                errors.append(error)
+            return answers, errors
+        for shard, job in [(shard, shard.server.submit(question, shard)) for shard in self._shards]:
             try:
-                answers.append(job.result(None if deadline is None else max(0.0, deadline - time.monotonic())))
+                answers.append(job.result(shard.server.answer_seconds + _SPARE_SECONDS if is_soon else None))
             except TimeoutError:
-                job.cancel()  # where it waits for a thread; what runs ends by the server's or the network's time limit
-                errors.append(UnavailableError(f"{shard.name}: no answer within {seconds:.0f} s"))
+                job.cancel()
+                errors.append(UnavailableError(f"{shard.name}: busy with other questions"))
             except UnavailableError as error:
                 errors.append(error)
         return answers, errors
 
     def _partial(self, errors: Sequence[UnavailableError]) -> PartialResultsError:
         told = "; ".join(map(str, errors))
-        of_all = (
-            f"{len(errors)} of {len(self._shards)} servers of the index did not answer: "
-            if len(self._shards) > 1
-            else ""
-        )
+        num_all = len(self._shards) + len(self._absent)
+        of_all = f"{len(errors)} of {num_all} servers of the index did not answer: " if num_all > 1 else ""
         return PartialResultsError(f"{of_all}{told}")

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 import psycopg
 from psycopg import IsolationLevel
 
-from index.postgres.pool import Connection, Pool
+from index.postgres.pool import SLACK_SECONDS, Connection, Pool
 
 T = TypeVar("T")
 
@@ -94,7 +94,9 @@ def _leave(connection: Connection, token: uuid.UUID) -> bool:
 
 
 def set_timeout(connection: Connection, seconds: float, *, is_local: bool) -> None:
+    """Let the server give statements up after so long, and notice when it does not."""
     connection.execute("SELECT set_config('statement_timeout', %s, %s)", (str(round(1000 * seconds)), is_local))
+    connection.answer_seconds = seconds + SLACK_SECONDS
 
 
 def is_lost(error: psycopg.Error) -> bool:

@@ -21,9 +21,9 @@ FIELDS = ManifestFields(EMBEDDER.model_id, SMALL_PASSAGES.to_json())
 
 
 @contextmanager
-def open_store(urls: Sequence[str], **settings: object) -> Iterator[PassageStore]:
+def open_store(urls: Sequence[str], *, answer_seconds: float = 20.0, **settings: object) -> Iterator[PassageStore]:
     """A store whose main server is the first address; with more than one all of them are its shards."""
-    servers = [Server(url, patience_seconds=5) for url in urls]
+    servers = [Server(url, patience_seconds=5, answer_seconds=answer_seconds) for url in urls]
     store = PassageStore(servers[0], servers if len(servers) > 1 else (), **{"title_weight": TITLE_WEIGHT, **settings})  # type: ignore[arg-type]
     store.prepare()
     try:

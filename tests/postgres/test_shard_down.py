@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
-import psutil
 import pytest
 
 from index.errors import PartialResultsError, StorageError
@@ -44,21 +43,6 @@ def search(snapshot: PostgresSnapshot) -> list[Candidate]:
 
 def by_id(candidates: list[Candidate]) -> dict[int, Candidate]:
     return {candidate.passage_id: candidate for candidate in candidates}
-
-
-@contextmanager
-def stopped(server: PostgresServer) -> Iterator[None]:
-    """All processes of a server, stopped as on a machine that hangs."""
-    assert server._process is not None
-    parent = psutil.Process(server._process.pid)
-    processes = [parent, *parent.children(recursive=True)]
-    for process in processes:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.resume()
 
 
 def test_a_server_that_is_down_is_an_error_at_once(servers: list[PostgresServer], filled: str) -> None:
@@ -105,18 +89,6 @@ def test_an_answer_without_a_server_says_so_and_keeps_its_scores(servers: list[P
             servers[1].start()
         again = snapshot.for_question()
         assert (by_id(search(again)), again.problems) == (everything, ())
-
-
-def test_a_server_that_is_stuck_counts_as_down(
-    servers: list[PostgresServer], filled: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("index.postgres.snapshot._ANSWER_SECONDS", 0.5)
-    with open_store([server.url() for server in servers]) as store:
-        snapshot = store.open(filled)
-        everything = by_id(search(snapshot))
-        with stopped(servers[2]), pytest.raises(PartialResultsError, match=r"1 of 3.*no answer within"):
-            search(snapshot)
-        assert by_id(search(snapshot)) == everything
 
 
 def test_a_load_goes_on_when_a_killed_server_is_back_and_holds_each_passage_once(
