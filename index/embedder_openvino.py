@@ -19,8 +19,6 @@ from index.openvino_graph import compile_graph, infer_batches
 from index.tokenizing import count_tokens, load_tokenizer
 from index.types import FloatArray
 
-_DEFAULT_MAX_TOKENS = 256
-
 
 class OpenVinoEmbedder:
     """Mean-pooled, normalised encoder in bfloat16 where the CPU has it, else float32.
@@ -53,8 +51,7 @@ class OpenVinoEmbedder:
         self._is_lowercasing = bool(settings.get("do_lower_case"))
         self._pad_token_id = bert.config.pad_token_id
         self._counting, self._cutting = (load_tokenizer(encoder, bert.config.vocab_size) for _ in range(2))
-        max_tokens = int(settings.get("max_seq_length") or _DEFAULT_MAX_TOKENS)
-        self._cutting.enable_truncation(min(max_tokens, bert.config.max_tokens))
+        self._cutting.enable_truncation(_max_tokens(encoder, settings, bert.config.max_tokens))
         self._cutting.enable_padding(pad_id=self._pad_token_id)
         self._graph = _mean_pooled(bert)
         self._latency = compile_graph(self._graph, 1, num_threads)
@@ -121,6 +118,13 @@ def _module_folders(path: Path) -> tuple[Path, Path | None]:
     if "Transformer" not in by_kind:
         raise ModelError(f"{path} is not a sentence-transformers model: modules.json lists no Transformer")
     return by_kind["Transformer"], by_kind.get("Pooling")
+
+
+def _max_tokens(encoder: Path, settings: dict[str, Any], most: int) -> int:
+    """As sentence-transformers has it: the folder's word, else its tokenizer's, else what the model takes."""
+    file = encoder / "tokenizer_config.json"
+    of_tokenizer = _read_object(file).get("model_max_length") if file.is_file() else None
+    return min(int(settings.get("max_seq_length") or of_tokenizer or most), most)
 
 
 def _encoder_settings(encoder: Path) -> dict[str, Any]:

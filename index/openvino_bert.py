@@ -65,6 +65,8 @@ def read_bert_config(path: Path) -> BertConfig:
     settings = _settings(path)
     if settings.get("model_type") != "bert":
         raise ModelError(f"{path} holds a {settings.get('model_type') or 'model of unknown kind'}, no bert")
+    if settings.get("is_decoder"):
+        raise ModelError(f"{path} is a decoder, which looks at earlier words only; that is not computed here")
     if settings.get("position_embedding_type", "absolute") != "absolute":
         raise ModelError(
             f"{path}: position_embedding_type {settings['position_embedding_type']!r} is not computed here"
@@ -195,10 +197,11 @@ def _check_sizes(path: Path, config: BertConfig, weights: Mapping[str, Any], pre
     expected = {
         "word_embeddings": (config.vocab_size, config.hidden_size),
         "position_embeddings": (config.max_tokens, config.hidden_size),
+        "token_type_embeddings": (2, config.hidden_size),
     }
     for table, shape in expected.items():
         tensor = weights.get(f"{prefix}embeddings.{table}.weight")
-        if tensor is not None and tensor.shape != shape:
+        if tensor is not None and tensor.shape != shape:  # one that is missing is named when it is asked for
             raise ModelError(
                 f"the weights {path / WEIGHTS} do not fit {path / 'config.json'}: {table} is "
                 f"{tensor.shape}, not {shape}"

@@ -23,8 +23,11 @@ def no_load_progress(stage: str, done: int, total: int) -> None:
 
 
 def chosen_engine(config: GeneratorConfig) -> Engine:
-    """The configured engine; for "auto" the one that this machine runs fastest."""
-    return fastest_local_engine(config.context_tokens) if config.engine == "auto" else config.engine
+    """The configured engine; for "auto" the one that this machine runs the packaged model fastest by: of other models
+    nobody knows what making them ready takes."""
+    if config.engine != "auto":
+        return config.engine
+    return fastest_local_engine(config.context_tokens) if config.model == "packaged" else "llamacpp"
 
 
 def generator_model_id(config: GeneratorConfig) -> str | None:
@@ -54,18 +57,29 @@ def build_generator(
         return TransformersGenerator(config.model, max_context=config.context_tokens)
     path, model_id = _gguf_model(config, cache_dir, progress)
     if engine == "openvino":
-        from qa.generators.openvino_engine import OpenVinoGenerator
-        from qa.generators.openvino_model import openvino_model_id, prepared_model_path
-
-        folder = prepared_model_path(
-            path, cache_dir, lambda done, total: progress("preparing the answering model", done, total)
-        )
-        progress("loading the answering model", 0, 1)
-        return OpenVinoGenerator(folder, model_id=openvino_model_id(model_id), context_tokens=config.context_tokens)
+        try:
+            return _openvino_generator(config, path, model_id, cache_dir, progress)
+        except ModelError as error:
+            if config.engine == "openvino":
+                raise
+            raise ModelError(f'{error}; generator.engine = "llamacpp" does without') from error
     from qa.generators.llamacpp import LlamaCppGenerator
 
     progress("loading the answering model", 0, 1)
     return LlamaCppGenerator(path, model_id=model_id, context_tokens=config.context_tokens)
+
+
+def _openvino_generator(
+    config: GeneratorConfig, gguf: Path, model_id: str, cache_dir: Path, progress: LoadProgress
+) -> Generator:
+    from qa.generators.openvino_engine import OpenVinoGenerator
+    from qa.generators.openvino_model import openvino_model_id, prepared_model_path
+
+    folder = prepared_model_path(
+        gguf, cache_dir, lambda done, total: progress("preparing the answering model", done, total)
+    )
+    progress("loading the answering model", 0, 1)
+    return OpenVinoGenerator(folder, model_id=openvino_model_id(model_id), context_tokens=config.context_tokens)
 
 
 def _remote_generator(config: GeneratorConfig) -> Generator:

@@ -6,6 +6,7 @@ import alone takes seconds.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from qa.span_scores import Inputs
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+_log = logging.getLogger(__name__)
 
 ReaderEngine = Literal["openvino", "torch"]
 
@@ -51,8 +54,13 @@ class ReaderModel:
 def load_reader_model(path: Path | str, engine: ReaderEngine, num_streams: int) -> ReaderModel:
     """:raises ModelError: If the model cannot be loaded or is not extractive."""
     folder = Path(path)
-    if engine == "openvino" and (folder / TOKENIZER_FILE).is_file() and model_type(folder) == "bert":
-        return _load_bert(folder, num_streams)
+    if engine == "openvino" and (folder / TOKENIZER_FILE).is_file():
+        try:
+            if model_type(folder) == "bert":
+                return _load_bert(folder, num_streams)
+        except ModelError as error:
+            # Old names, several files, kinds that are not computed here; what is damaged is an error there, too.
+            _log.info("%s is loaded by transformers: %s", path, error)
     # Imported here: it brings torch.
     from qa.transformers_reader import load_with_transformers
 
@@ -86,6 +94,8 @@ def _load_bert(path: Path, num_streams: int) -> ReaderModel:
         weight, bias = bert.weight("qa_outputs.weight"), bert.weight("qa_outputs.bias")
     except ModelError as error:
         raise ModelError(f"the evidence reader {str(path)!r} is no trained extractive model: {error}") from error
+    if list(weight.shape) != [2, bert.config.hidden_size] or list(bias.shape) != [2]:
+        raise ModelError(f"the evidence reader {str(path)!r} does not tell starts and ends: {weight.shape}")
     both = ops.split(ops.add(ops.matmul(bert.hidden, weight, False, True), bias), np.int64(-1), 2)
     start, end = (ops.squeeze(both.output(i), np.array([-1])) for i in (0, 1))
     network = OpenVinoNetwork(finish(bert, [start, end]), num_streams)

@@ -26,7 +26,9 @@ from index.errors import BadInputError
 from index.model_files import packaged_embedder_path
 from qa.cli.console import err, one_line_errors, out
 from qa.config import load_config
+from qa.configured_generator import chosen_engine
 from qa.evaluation.provenance import data_json
+from qa.generators.openvino_model import prepared_model_path
 from qa.generators.packaged_model import packaged_model_path
 from scripts.peers.figures import DEPTHS, answer_table, ask_row, compared, retrieval_table, search_row, version_list
 from scripts.peers.process import Driver, RequestError, Server, StackError, driver, environment, model_server
@@ -265,7 +267,10 @@ def main(
         entries = _entries(only or [])
         data = Data(articles, questions, tuple(leave_out or ()), sample, num_articles, seed)
         selection = _selection(work_dir.resolve(), data)
-        gguf = packaged_model_path(load_config().cache_dir)
+        config = load_config()
+        gguf = packaged_model_path(config.cache_dir)
+        if chosen_engine(config.generator) == "openvino":
+            prepared_model_path(gguf, config.cache_dir)  # once, and not in a stack's time
         ends = time.monotonic() + 60 * for_minutes
         plan = Plan(work_dir.resolve(), asked, slow, rounds, context_tokens, gguf, ends)
         _run_all(entries, plan, selection)

@@ -13,6 +13,8 @@ from _pytest.mark.expression import Expression  # what -m is read with; pytest h
 MARKS = frozenset({"model", "browser", "slow"})
 _MODULE_MARKS = re.compile(r"^pytestmark = (.*)$", re.MULTILINE)
 _MARK = re.compile(r"\bmark\.(\w+)")
+# What comes of tests/databases.py: its cases on a real server are slow.
+_SLOW_CASES = re.compile(r"\b(sql_database|Opened|BOTH)\b")
 _OPERATORS = frozenset({"and", "or", "not"})
 
 
@@ -33,7 +35,8 @@ def can_hold(text: str, expression: str) -> bool:
 
 
 def marks_in(text: str) -> frozenset[str]:
-    return frozenset(_MARK.findall(text)) & MARKS
+    of_fixtures = {"slow"} if _SLOW_CASES.search(text) else set()
+    return (frozenset(_MARK.findall(text)) & MARKS) | of_fixtures
 
 
 def _fits(expression: Expression, marks: frozenset[str]) -> bool:

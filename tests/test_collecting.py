@@ -19,6 +19,8 @@ ALL_SLOW_ONE_BROWSER = f"{ALL_SLOW}\n\n@{M}.browser\n{PLAIN}"
 BOTH = f"pytestmark = [{M}.browser, {M}.slow]\n"
 PARAMETER = f"    pytest.param(1, marks=[{M}.model])"
 
+REAL_SERVER = f"def test_it(sql{'_'}database: object) -> None: ..."
+
 
 @pytest.mark.parametrize(
     ("text", "expression", "can"),
@@ -41,6 +43,9 @@ PARAMETER = f"    pytest.param(1, marks=[{M}.model])"
         (BOTH, "browser", True),
         (PARAMETER, FAST, True),
         (PARAMETER, SLOW, True),
+        (REAL_SERVER, FAST, True),
+        (REAL_SERVER, SLOW, True),
+        (REAL_SERVER, "model", False),
         (PLAIN, "slow or timeout", True),  # of other marks nothing is known
     ],
 )

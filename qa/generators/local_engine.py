@@ -21,6 +21,7 @@ OPENVINO_MAX_CONTEXT_TOKENS = 8192
 _INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 _MIN_MEMORY_BYTES = 6 << 30
 _CPU_INFO = Path("/proc/cpuinfo")
+_MEMORY_LIMIT_FILE = Path("/sys/fs/cgroup/memory.max")
 
 
 def fastest_local_engine(
@@ -34,10 +35,10 @@ def fastest_local_engine(
 
     :param context_tokens: That prompts and answers need; OpenVINO's tokenizer takes no more than 8,192.
     :param cpu_info: What Linux says of the processor; where there is no such file, llama.cpp is chosen.
-    :param memory_bytes: Of the machine; None to ask it.
+    :param memory_bytes: Of the machine or the container; None to ask them.
     :param is_installed: Whether a package of a name is.
     """
-    total = _memory_bytes() if memory_bytes is None else memory_bytes
+    total = usable_memory_bytes() if memory_bytes is None else memory_bytes
     is_openvino = (
         context_tokens <= OPENVINO_MAX_CONTEXT_TOKENS
         and total >= _MIN_MEMORY_BYTES
@@ -55,5 +56,10 @@ def _flags(cpu_info: Path) -> set[str]:
     return set(found.group(1).split()) if found else set()
 
 
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def usable_memory_bytes(limit_file: Path = _MEMORY_LIMIT_FILE) -> int:
+    """Of the machine, at most what the control group (version 2) allows."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(total, int(limit_file.read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no control group, or "max"
+        return total

@@ -12,6 +12,7 @@ from index.errors import (
     ArticleQAError,
     BadInputError,
     BuilderBusyError,
+    ClusterError,
     ConfigError,
     DamagedIndexError,
     FetchError,
@@ -84,6 +85,7 @@ _KINDS: tuple[tuple[type[ArticleQAError], Code, int, int | None], ...] = (
     (StorageError, "storage_failed", 503, None),
     (FetchError, "fetch_failed", 502, None),
     (ConfigError, "misconfigured", 500, None),
+    (ClusterError, "misconfigured", 500, None),
 )
 _BY_STATUS: dict[int, Code] = {
     400: "bad_input",

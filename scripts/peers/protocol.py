@@ -149,6 +149,8 @@ def process_memory_mib(process_id: int) -> dict[str, float] | None:
     except OSError:
         return None
     found = dict(re.findall(r"^(VmHWM|VmRSS):\s+(\d+) kB", status, re.MULTILINE))
+    if len(found) < 2:  # it has ended, and nobody has asked for its status yet
+        return None
     return {"peak_mib": int(found["VmHWM"]) / 1024, "resident_mib": int(found["VmRSS"]) / 1024}
 
 

@@ -185,6 +185,22 @@ def test_questions_can_be_embedded_while_passages_are_counted_and_embedded(embed
 
 
 @pytest.mark.model
+def test_the_length_limit_is_the_one_of_sentence_transformers(tmp_path: Path) -> None:
+    """A folder that does not say has the tokenizer's."""
+    for file in packaged_embedder_path().rglob("*"):
+        if file.is_file() and file.name != "sentence_bert_config.json":
+            copy = tmp_path / file.relative_to(packaged_embedder_path())
+            copy.parent.mkdir(exist_ok=True)
+            copy.write_bytes(file.read_bytes())
+    text = "".join(f"The council met on day {number}. " for number in range(150))  # some 1,000 tokens
+    engines = [Engine(tmp_path, model_id="x") for Engine in (OpenVinoEmbedder, SentenceTransformerEmbedder)]
+    first, second = (engine.embed_passages([text])[0] for engine in engines)
+    assert first @ second > 0.9995
+    packaged = OpenVinoEmbedder(packaged_embedder_path(), model_id="x").embed_passages([text])[0]
+    assert first @ packaged < 0.9995  # which sees fewer tokens
+
+
+@pytest.mark.model
 def test_prefixes_are_put_in_front(openvino: OpenVinoEmbedder) -> None:
     prefixed = OpenVinoEmbedder(
         packaged_embedder_path(), model_id="e5", query_prefix="query: ", passage_prefix="passage: "

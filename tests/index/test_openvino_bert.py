@@ -119,6 +119,7 @@ def test_damaged_and_missing_weights_are_one_line(tmp_path: Path) -> None:
         ({"hidden_act": "silu"}, "silu"),
         ({"position_embedding_type": "relative_key"}, "relative_key"),
         ({"model_type": "mpnet"}, "mpnet"),
+        ({"is_decoder": True}, "decoder"),
         ({"layer_norm_eps": None}, "lacks a number"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.numpy import load_file, save_file
 from transformers import AutoModelForQuestionAnswering, BertModel
 
 from index.errors import ModelError
@@ -32,6 +33,7 @@ PASSAGES = [
     make_passage(LONG, title="Ferries", number=4),
     make_passage("“Öl” costs €5 — much! 中文", title="Ähm", number=5),
 ]
+ENGINES: Sequence[ReaderEngine] = ("torch", "openvino")
 # Of log-odds: bfloat16 has eight bits.
 LOOSE = 0.25
 
@@ -43,8 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def readers(folder: Path) -> dict[str, ExtractiveReader]:
-    engines: Sequence[ReaderEngine] = ("torch", "openvino")
-    return {engine: ExtractiveReader(folder, model_id="tiny", engine=engine) for engine in engines}
+    return {engine: ExtractiveReader(folder, model_id="tiny", engine=engine) for engine in ENGINES}
 
 
 @pytest.fixture(scope="module")
@@ -238,10 +239,14 @@ def test_several_threads_read_the_same_as_one(reader: ExtractiveReader) -> None:
 # What is refused
 
 
-def message_of(path: Path | str, engine: ReaderEngine = "torch") -> str:
-    with pytest.raises(ModelError) as caught:
-        ExtractiveReader(path, model_id="x", engine=engine)
-    message = str(caught.value)
+def message_of(path: Path | str) -> str:
+    """The same of both engines."""
+    messages = set()
+    for engine in ENGINES:
+        with pytest.raises(ModelError) as caught:
+            ExtractiveReader(path, model_id="x", engine=engine)
+        messages.add(str(caught.value))
+    (message,) = messages
     assert "\n" not in message and len(message) < 500
     return message
 
@@ -293,3 +298,20 @@ def test_a_slow_tokenizer_is_one_line(tmp_path: Path) -> None:
         path.unlink()
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CanineTokenizer"}))
     assert "fast tokenizer" in message_of(folder)
+
+
+def test_a_model_of_old_names_is_read_by_the_fast_engine_too(folder: Path, tmp_path: Path) -> None:
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = load_file(tmp_path / "model.safetensors")
+    old = {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
+        for name, tensor in weights.items()
+    }
+    assert old.keys() != weights.keys()
+    save_file(old, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    new_names, old_names = (
+        ExtractiveReader(path, model_id="x").read(QUESTION, PASSAGES) for path in (folder, tmp_path)
+    )
+    for one, other in zip(new_names, old_names, strict=True):
+        assert one.relevance == pytest.approx(other.relevance, abs=LOOSE)

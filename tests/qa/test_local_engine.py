@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from index.errors import ModelError
 from qa.config import Config
-from qa.configured_generator import chosen_engine
-from qa.generators.local_engine import fastest_local_engine
+from qa.configured_generator import build_generator, chosen_engine
+from qa.generators.local_engine import fastest_local_engine, usable_memory_bytes
 
 _GIB = 1 << 30
 _FLAGS = "fpu sse4_2 avx2 avx512f"
@@ -54,6 +55,36 @@ def test_llama_cpp_where_openvino_would_fail(
         context_tokens, cpu_info=cpu_info, memory_bytes=memory_bytes, is_installed=lambda name: name != missing
     )
     assert chosen == "llamacpp"
+
+
+def test_a_container_has_the_memory_that_it_is_given(tmp_path: Path) -> None:
+    whole = usable_memory_bytes(tmp_path / "none")
+    limit = tmp_path / "memory.max"
+    for text, expected in (("max\n", whole), ("1048576\n", 1 << 20), (f"{whole * 2}\n", whole)):
+        limit.write_text(text)
+        assert usable_memory_bytes(limit) == expected
+
+
+def test_a_model_of_ones_own_runs_by_llama_cpp_unless_said_otherwise() -> None:
+    assert chosen_engine(Config.model_validate({"generator": {"model": "own.gguf"}}).generator) == "llamacpp"
+    own = {"generator": {"model": "own.gguf", "engine": "openvino"}}
+    assert chosen_engine(Config.model_validate(own).generator) == "openvino"
+
+
+def test_a_model_that_cannot_be_made_ready_names_the_engine_that_does_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> Path:
+        raise ModelError("the disk is full")
+
+    monkeypatch.setattr("qa.configured_generator.fastest_local_engine", lambda _: "openvino")
+    monkeypatch.setattr("qa.generators.openvino_model.prepared_model_path", refuse)
+    monkeypatch.setattr("qa.generators.packaged_model.packaged_model_path", lambda *_: tmp_path / "m.gguf")
+    with pytest.raises(ModelError, match='the disk is full; generator.engine = "llamacpp" does without'):
+        build_generator(Config().generator, tmp_path)
+    asked_for = Config.model_validate({"generator": {"engine": "openvino"}}).generator
+    with pytest.raises(ModelError, match="the disk is full$"):
+        build_generator(asked_for, tmp_path)
 
 
 def test_what_is_configured_is_what_is_used() -> None:

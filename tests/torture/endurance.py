@@ -7,6 +7,7 @@ import gc
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,11 @@ def _tantivy_threads() -> list[str]:
 
 
 def _threads() -> list[str]:
-    return [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+    names = []
+    for path in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # it has ended since it was listed
+            names.append(path.read_text())
+    return names
 
 
 def slope_per_hundred(numbers: Sequence[int], values: Sequence[float]) -> float:
