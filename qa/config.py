@@ -112,7 +112,7 @@ class GeneratorConfig(_Section):
     and from one look at the servers to the next (0 for never); ``scores``: see
     :class:`qa.generators.openai_http.OpenAICompatibleGenerator`."""
 
-    engine: Literal["auto", "llamacpp", "openvino", "transformers", "openai", "none"] = "auto"
+    engine: Literal["auto", "llamacpp", "openvino", "transformers", "openai", "none"] = "llamacpp"
     model: str = "packaged"
     base_url: str | tuple[str, ...] | None = None
     api_key_env: str = "ARTICLE_QA_API_KEY"

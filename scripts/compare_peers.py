@@ -26,7 +26,6 @@ from index.errors import BadInputError
 from index.model_files import packaged_embedder_path
 from qa.cli.console import err, one_line_errors, out
 from qa.config import load_config
-from qa.configured_generator import chosen_engine
 from qa.evaluation.provenance import data_json
 from qa.generators.openvino_model import prepared_model_path
 from qa.generators.packaged_model import packaged_model_path
@@ -64,7 +63,7 @@ ENTRIES = (
     Entry("article-qa", "search", "article_qa_peer", is_served=False, asks=False),
     Entry("article-qa", "fast", "article_qa_peer", is_served=False),
     Entry("article-qa", "full", "article_qa_peer", is_served=False),
-    Entry("article-qa", "full-llamacpp", "article_qa_peer", is_served=False),
+    Entry("article-qa", "full-openvino", "article_qa_peer", is_served=False),
     Entry("article-qa", "fast-undated", "article_qa_peer", is_served=False),
     Entry("article-qa", "full-undated", "article_qa_peer", is_served=False),
     *(
@@ -269,7 +268,7 @@ def main(
         selection = _selection(work_dir.resolve(), data)
         config = load_config()
         gguf = packaged_model_path(config.cache_dir)
-        if chosen_engine(config.generator) == "openvino":
+        if any(entry.setting == "full-openvino" for entry in entries):
             prepared_model_path(gguf, config.cache_dir)  # once, and not in a stack's time
         ends = time.monotonic() + 60 * for_minutes
         plan = Plan(work_dir.resolve(), asked, slow, rounds, context_tokens, gguf, ends)

@@ -75,7 +75,8 @@ class Worker:
         """Have the weights unpacked, which the first token does, and give back the memory of what they come from."""
         config = self._greedy(max_tokens=1)
         self._pipeline.generate(["Hello."], [config])
-        release_mapped(folder / WEIGHTS_FILE)
+        if not release_mapped(folder / WEIGHTS_FILE):
+            print(f"{WEIGHTS_FILE} is not mapped: its memory cannot be given back", file=sys.stderr)
 
     def run(self, requests: queue.SimpleQueue[str | None]) -> None:
         """Serve until None comes."""

@@ -54,8 +54,8 @@ class WorkerProcess:
         self._complaints: list[str] = []
         self._is_over = False
         # Daemons: they only read pipes, and an interpreter that ends without close() must not wait for them.
-        self._complaining = threading.Thread(target=self._read_complaints, name="openvino messages", daemon=True)
-        self._reading = threading.Thread(target=self._read_replies, name="openvino replies", daemon=True)
+        self._complaining = threading.Thread(target=self._read_complaints, name="worker messages", daemon=True)
+        self._reading = threading.Thread(target=self._read_replies, name="worker replies", daemon=True)
         try:
             self._complaining.start()
             if "ready" not in self._read_line():

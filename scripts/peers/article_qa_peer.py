@@ -1,7 +1,7 @@
 """Article QA itself, through its library, by the same protocol as the others; knows nothing of the comparison.
 
 ``search`` finds passages by words and meaning and answers nothing; ``fast`` also reads them and answers from the
-evidence alone; ``full`` lets the model judge and write, ``full-llamacpp`` in the engine that the other stacks ask.
+evidence alone; ``full`` lets the model judge and write, ``full-openvino`` in its faster engine.
 ``fast-undated`` and ``full-undated`` are not told the day of the question.
 The model runs in this process or in one below it, as it does when it is served.
 """
@@ -35,10 +35,10 @@ class ArticleQaStack:
 
     def __init__(self, order: Order) -> None:
         self._knows_day = not order.setting.endswith("-undated")
-        self._setting = order.setting.removesuffix("-undated").removesuffix("-llamacpp")
+        self._setting = order.setting.removesuffix("-undated").removesuffix("-openvino")
         config = load_config(data_dir=Path(order.work_dir))
-        if order.setting.endswith("-llamacpp"):
-            generator = config.generator.model_copy(update={"engine": "llamacpp"})
+        if order.setting.endswith("-openvino"):
+            generator = config.generator.model_copy(update={"engine": "openvino"})
             config = config.model_copy(update={"generator": generator})
         self._parts = build_parts(config, with_reader=self._setting != "search", with_generator=self._setting == "full")
 

@@ -66,7 +66,8 @@ def test_a_container_has_the_memory_that_it_is_given(tmp_path: Path) -> None:
 
 
 def test_a_model_of_ones_own_runs_by_llama_cpp_unless_said_otherwise() -> None:
-    assert chosen_engine(Config.model_validate({"generator": {"model": "own.gguf"}}).generator) == "llamacpp"
+    own = {"generator": {"model": "own.gguf", "engine": "auto"}}
+    assert chosen_engine(Config.model_validate(own).generator) == "llamacpp"
     own = {"generator": {"model": "own.gguf", "engine": "openvino"}}
     assert chosen_engine(Config.model_validate(own).generator) == "openvino"
 
@@ -81,7 +82,7 @@ def test_a_model_that_cannot_be_made_ready_names_the_engine_that_does_without(
     monkeypatch.setattr("qa.generators.openvino_model.prepared_model_path", refuse)
     monkeypatch.setattr("qa.generators.packaged_model.packaged_model_path", lambda *_: tmp_path / "m.gguf")
     with pytest.raises(ModelError, match='the disk is full; generator.engine = "llamacpp" does without'):
-        build_generator(Config().generator, tmp_path)
+        build_generator(Config.model_validate({"generator": {"engine": "auto"}}).generator, tmp_path)
     asked_for = Config.model_validate({"generator": {"engine": "openvino"}}).generator
     with pytest.raises(ModelError, match="the disk is full$"):
         build_generator(asked_for, tmp_path)
@@ -91,4 +92,6 @@ def test_what_is_configured_is_what_is_used() -> None:
     assert chosen_engine(Config.model_validate({"generator": {"engine": "llamacpp"}}).generator) == "llamacpp"
     assert chosen_engine(Config.model_validate({"generator": {"engine": "openvino"}}).generator) == "openvino"
     assert chosen_engine(Config.model_validate({"generator": {"engine": "none"}}).generator) == "none"
-    assert chosen_engine(Config().generator) in ("llamacpp", "openvino")
+    automatic = Config.model_validate({"generator": {"engine": "auto"}}).generator
+    assert chosen_engine(automatic) in ("llamacpp", "openvino")
+    assert chosen_engine(Config().generator) == "llamacpp"
