@@ -14,7 +14,7 @@ MARKS = frozenset({"model", "browser", "slow"})
 _MODULE_MARKS = re.compile(r"^pytestmark = (.*)$", re.MULTILINE)
 _MARK = re.compile(r"\bmark\.(\w+)")
 # What comes of tests/databases.py: its cases on a real server are slow.
-_SLOW_CASES = re.compile(r"\b(sql_database|Opened|BOTH)\b")
+_SLOW_CASES = re.compile(r"\b(sql_database|opened_collection|BOTH)\b")
 _OPERATORS = frozenset({"and", "or", "not"})
 
 

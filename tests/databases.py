@@ -46,7 +46,7 @@ class Opened:
 
 
 @pytest.fixture(params=BOTH)
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
+def opened_collection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
     """An empty collection with the fake embedder."""
     if request.param == "sqlite":
         parts = open_parts(tmp_path)
