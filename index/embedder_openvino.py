@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from index.errors import ModelError
-from index.model_files import check_sentence_transformers_folder
+from index.model_files import check_sentence_transformers_folder, read_settings
 from index.openvino_bert import INPUT_NAMES, BertGraph, build_bert, finish, model_type
 from index.openvino_graph import compile_graph, infer_batches
 from index.tokenizing import count_tokens, load_tokenizer
@@ -123,17 +123,17 @@ def _module_folders(path: Path) -> tuple[Path, Path | None]:
 def _max_tokens(encoder: Path, settings: dict[str, Any], most: int) -> int:
     """As sentence-transformers has it: the folder's word, else its tokenizer's, else what the model takes."""
     file = encoder / "tokenizer_config.json"
-    of_tokenizer = _read_object(file).get("model_max_length") if file.is_file() else None
+    of_tokenizer = read_settings(file).get("model_max_length") if file.is_file() else None
     return min(int(settings.get("max_seq_length") or of_tokenizer or most), most)
 
 
 def _encoder_settings(encoder: Path) -> dict[str, Any]:
     file = encoder / "sentence_bert_config.json"
-    return _read_object(file) if file.is_file() else {}
+    return read_settings(file) if file.is_file() else {}
 
 
 def _require_mean_pooled_bert(path: Path, encoder: Path, pooling: Path | None) -> None:
-    settings = _read_object(pooling / "config.json") if pooling is not None else {}
+    settings = read_settings(pooling / "config.json") if pooling is not None else {}
     # Written as one name, or as one switch a mode.
     modes = {str(settings["pooling_mode"])} if "pooling_mode" in settings else set()
     modes |= {name.removeprefix("pooling_mode_") for name, is_on in settings.items() if is_on is True}
@@ -143,13 +143,3 @@ def _require_mean_pooled_bert(path: Path, encoder: Path, pooling: Path | None) -
             f"{', '.join(sorted(modes)) or 'unknown'}; the openvino engine runs mean-pooled BERT encoders: set "
             "embedder.engine to 'torch'"
         )
-
-
-def _read_object(file: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read: {error}") from error
-    if not isinstance(settings, dict):
-        raise ModelError(f"{file} holds no settings")
-    return settings

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 from index.errors import ModelError
 
@@ -57,6 +58,20 @@ def hidden_size(path: Path) -> int:
         return int(json.loads((path / "config.json").read_text(encoding="utf-8"))["hidden_size"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path / 'config.json'} has no hidden_size: {error}") from error
+
+
+def read_settings(file: Path) -> dict[str, Any]:
+    """What a model's JSON file says.
+
+    :raises ModelError: If it cannot be read or is no object.
+    """
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read: {error}") from error
+    if not isinstance(settings, dict):
+        raise ModelError(f"{file} says nothing of a model")
+    return settings
 
 
 def check_sha256(path: Path, expected: str) -> None:

@@ -6,7 +6,6 @@ answer: tests hold the results to theirs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 import index.openvino_graph  # noqa: F401  before anything of OpenVINO: it keeps telemetry out
 from index.errors import ModelError
+from index.model_files import read_settings
 
 WEIGHTS = "model.safetensors"
 INPUT_NAMES = ("input_ids", "attention_mask", "token_type_ids")
@@ -57,12 +57,12 @@ def model_type(path: Path) -> str:
 
     :raises ModelError: If the folder does not say.
     """
-    return str(_settings(path).get("model_type", ""))
+    return str(read_settings(path / "config.json").get("model_type", ""))
 
 
 def read_bert_config(path: Path) -> BertConfig:
     """:raises ModelError: If the folder does not say, or is of a kind of BERT that is not computed here."""
-    settings = _settings(path)
+    settings = read_settings(path / "config.json")
     if settings.get("model_type") != "bert":
         raise ModelError(f"{path} holds a {settings.get('model_type') or 'model of unknown kind'}, no bert")
     if settings.get("is_decoder"):
@@ -210,17 +210,6 @@ def _check_sizes(path: Path, config: BertConfig, weights: Mapping[str, Any], pre
         raise ModelError(
             f"{path / 'config.json'}: {config.hidden_size} numbers cannot be shared by {config.num_heads} heads"
         )
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    file = path / "config.json"
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read: {error}") from error
-    if not isinstance(settings, dict):
-        raise ModelError(f"{file} says nothing of a model")
-    return settings
 
 
 def _weights(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Chooses the engine that runs a GGUF model fastest on this machine; loads neither.
 
-OpenVINO reads prompts some 2.5 times as fast as llama.cpp where the processor multiplies int8 by itself (VNNI or AMX),
-and some times slower elsewhere. Its model is made of the GGUF file at first, which takes a minute and 4 GB.
+OpenVINO reads prompts some 2.5 times as fast as llama.cpp where the processor multiplies int8 by itself (VNNI or AMX);
+elsewhere it was not measured. Its model is made of the GGUF file at first, which takes a minute and 4 GB.
 """
 
 from __future__ import annotations
